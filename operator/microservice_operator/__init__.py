@@ -1,0 +1,1 @@
+"""A Kubernetes operator that runs the whole life of a microservice."""

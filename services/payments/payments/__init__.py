@@ -1,0 +1,1 @@
+"""Money: payment methods, charges, refunds, ledger."""

@@ -1,0 +1,1 @@
+"""All services of the shop in one process, and the shop command."""
