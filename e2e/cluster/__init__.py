@@ -1,0 +1,1 @@
+"""Local Kubernetes clusters for the demo and the tests: `python -m e2e.cluster --help`."""

@@ -1,0 +1,59 @@
+"""Debian packages: announced, as root only, and refusable (`INSTALL=no` prints the commands)."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shlex
+import shutil
+from pathlib import Path
+
+from e2e.cluster import command
+from e2e.cluster.errors import Problem
+from e2e.cluster.progress import progress
+from e2e.cluster.settings import Settings
+
+QUIETLY = {"DEBIAN_FRONTEND": "noninteractive"}
+
+
+def ensure(settings: Settings, *names: str, why: str) -> None:
+    """Install what is missing of these packages."""
+    missing = [name for name in names if not _installed(name)]
+    if not missing:
+        return
+    install = ["apt-get", "install", "-y", "-qq", *missing]
+    _permit(settings, why, shlex.join(install))
+    log = settings.cache / "logs" / "apt.log"
+    with progress.step(f"install the Debian packages {', '.join(missing)}", "20 s"):
+        command.run("apt-get", "update", "-qq", log=log, env=QUIETLY)
+        command.run(*install, log=log, env=QUIETLY)
+
+
+def _installed(name: str) -> bool:
+    status = command.answer("dpkg-query", "-W", "-f", "${db:Status-Status}", name)
+    return status == "installed"
+
+
+def _permit(settings: Settings, why: str, install: str) -> None:
+    commands = f"apt-get update && {install}"
+    if not shutil.which("apt-get"):
+        raise Problem(f"{why}, and this is not a Debian machine", remedy=_elsewhere())
+    if os.geteuid() != 0:
+        raise Problem(f"{why}, and only root may install it", remedy=f"run as root: {commands}")
+    if not settings.install:
+        raise Problem(f"{why}, and INSTALL=no forbids to install it", remedy=f"run: {commands}")
+
+
+def _elsewhere() -> str:
+    if platform.system() == "Darwin":
+        return "start Docker Desktop, Colima or OrbStack, then run this again"
+    return "install and start Docker as your system does it, then run this again"
+
+
+def chromium(settings: Settings) -> Path:
+    """The browser that Playwright drives; Debian's, as its own download is not everywhere."""
+    for name in ("chromium", "chromium-browser", "google-chrome"):
+        if found := shutil.which(name):
+            return Path(found)
+    ensure(settings, "chromium", why="the browser tests need Chromium")
+    return Path("/usr/bin/chromium")

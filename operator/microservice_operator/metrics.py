@@ -1,0 +1,103 @@
+"""What the operator tells Prometheus, and the port on which it does."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from aiohttp import web
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.process_collector import ProcessCollector
+
+PASS_BUCKETS = (0.001, 0.005, 0.02, 0.1, 0.5, 2, 10, 60)
+
+
+class Metrics:
+    """All collectors of one operator; a registry of its own lets tests run several in a process."""
+
+    def __init__(self) -> None:
+        self.registry = registry = CollectorRegistry()
+        ProcessCollector(registry=registry)
+        self.requests = Counter(
+            "microservice_operator_api_requests",
+            "Requests to the API server by verb, resource, reason and status code (0: no answer)",
+            ["verb", "resource", "reason", "code"],
+            registry=registry,
+        )
+        self.passes = Counter(
+            "microservice_operator_passes",
+            "Reconciliation passes by result: done, retry, failed",
+            ["result"],
+            registry=registry,
+        )
+        self.pass_seconds = Histogram(
+            "microservice_operator_pass_seconds",
+            "Duration of a pass, requests included",
+            buckets=PASS_BUCKETS,
+            registry=registry,
+        )
+        self.queued = Gauge(
+            "microservice_operator_queue_keys", "Keys waiting for a worker", registry=registry
+        )
+        self.oldest = Gauge(
+            "microservice_operator_queue_oldest_seconds",
+            "Age of the oldest key waiting for a worker",
+            registry=registry,
+        )
+        self.leader = Gauge(
+            "microservice_operator_leader", "1 while this process may write", registry=registry
+        )
+        self.heard = Gauge(
+            "microservice_operator_watch_silence_seconds",
+            "Seconds since the last list, event or bookmark of a watch",
+            ["resource"],
+            registry=registry,
+        )
+        self.events_seen = Counter(
+            "microservice_operator_watch_events",
+            "Child events by resource and whether they changed what is remembered",
+            ["resource", "changed"],
+            registry=registry,
+        )
+        self.forbidden = Gauge(
+            "microservice_operator_forbidden",
+            "1 for each permission of the operator that is missing",
+            ["resource", "verb"],
+            registry=registry,
+        )
+        self.refused_status = Counter(
+            "microservice_operator_status_refused",
+            "Status writes the API server called invalid",
+            registry=registry,
+        )
+        self.loop_lag = Gauge(
+            "microservice_operator_loop_lag_seconds",
+            "How late the event loop woke up at the last look",
+            registry=registry,
+        )
+
+
+@asynccontextmanager
+async def served(
+    metrics: Metrics, port: int, ready: Callable[[], str | None]
+) -> AsyncIterator[int]:
+    """Serve /metrics and /readyz (503 with the reason `ready` returns); yields the port in use."""
+
+    async def show(_: web.Request) -> web.Response:
+        text = generate_latest(metrics.registry).decode()
+        return web.Response(text=text, content_type="text/plain", charset="utf-8")
+
+    async def readyz(_: web.Request) -> web.Response:
+        waiting = ready()
+        return web.Response(status=503 if waiting else 200, text=waiting or "ready")
+
+    application = web.Application()
+    application.add_routes([web.get("/metrics", show), web.get("/readyz", readyz)])
+    runner = web.AppRunner(
+        application, handle_signals=False, access_log=None, shutdown_timeout=0.5
+    )
+    await runner.setup()
+    site = web.TCPSite(runner, None, port)
+    await site.start()
+    try:
+        yield runner.addresses[0][1]
+    finally:
+        await runner.cleanup()

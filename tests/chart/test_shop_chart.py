@@ -1,0 +1,192 @@
+"""The shop as its team would write it: valid for the operator and for the API server, nothing dangling."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+
+from microservice_operator.api.spec import MicroService
+from tests.chart.rendered import REPOSITORY, SHOP, Manifest, Render, of_kind, only
+
+SERVICES = ("auth", "bank", "catalog", "orders", "payments", "storefront")
+SECRETS = {  # made by `shop secrets`: name -> keys
+    **{f"{svc}-{what}": {"url"} for svc in SERVICES for what in ("db", "nats")},
+    "token-keys": {"keys.json"},
+    "token-jwks": {"jwks.json"},
+    "quote-keys": {"keys.json"},
+    "quote-jwks": {"jwks.json"},
+    "idempotency": {"key"},
+    "bank-api": {"secret", "webhook"},
+    "shop-admin": {"email", "password"},
+}
+PATHS = {  # every public path of the shop, and the service that answers it
+    "/api/v1/users": "auth",
+    "/api/v1/tokens": "auth",
+    "/.well-known/jwks.json": "auth",
+    "/api/v1/products": "catalog",
+    "/api/v1/stock": "catalog",
+    "/api/v1/quotes": "catalog",
+    "/.well-known/quote-keys.json": "catalog",
+    "/api/v1/cart": "orders",
+    "/api/v1/orders": "orders",
+    "/api/v1/payments": "payments",
+    "/api/v1/payment-methods": "payments",
+    "/api/v1/webhooks": "payments",
+    "/bank/3ds": "bank",
+    "/": "storefront",
+}
+
+
+@pytest.fixture(scope="module")
+def shop(render: Render) -> dict[str, Manifest]:
+    """The MicroServices of the chart by name."""
+    return {each["metadata"]["name"]: each for each in of_kind("MicroService", render(SHOP))}
+
+
+def test_the_chart_holds_microservices_and_one_volume_claim(render: Render) -> None:
+    manifests = render(SHOP)
+    assert sorted(each["metadata"]["name"] for each in of_kind("MicroService", manifests)) == list(
+        SERVICES
+    )
+    claim = only("PersistentVolumeClaim", manifests)
+    assert claim["metadata"]["name"] == "bank-data"
+    assert len(manifests) == len(SERVICES) + 1
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_the_operator_accepts_it(shop: dict[str, Manifest], name: str) -> None:
+    assert MicroService.parse(live(shop[name])).name == name
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_the_schema_of_the_crd_accepts_it_and_knows_every_field(
+    shop: dict[str, Manifest], name: str
+) -> None:
+    crd = yaml.safe_load((REPOSITORY / "crds" / "microservices.yaml").read_text())
+    (version,) = crd["spec"]["versions"]
+    schema = closed(version["schema"]["openAPIV3Schema"]["properties"]["spec"])
+    jsonschema.validate(shop[name]["spec"], schema)
+
+
+def closed(schema: Any) -> Any:
+    """The schema as `kubectl apply` applies it: a field it does not know is an error."""
+    if not isinstance(schema, dict):
+        return schema
+    result = {key: value for key, value in schema.items() if key != "default"}
+    if properties := schema.get("properties"):
+        result["properties"] = {key: closed(value) for key, value in properties.items()}
+        result["additionalProperties"] = False
+    for key in ("items", "additionalProperties"):
+        if isinstance(schema.get(key), dict):
+            result[key] = closed(schema[key])
+    if schema.get("x-kubernetes-int-or-string"):
+        result.pop("anyOf", None)
+    return result
+
+
+def live(manifest: Manifest) -> Manifest:
+    """As the API server would hand it out, with what it adds itself."""
+    metadata = {"uid": "00000000-0000-0000-0000-000000000001", "generation": 1}
+    return {**manifest, "metadata": {**manifest["metadata"], **metadata, "resourceVersion": "1"}}
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_every_secret_it_reads_is_one_that_shop_secrets_makes(
+    shop: dict[str, Manifest], name: str
+) -> None:
+    spec = shop[name]["spec"]
+    for secret, key in secret_keys(spec):
+        assert key in SECRETS[secret]
+    for volume in spec.get("volumes", []):
+        assert "secret" not in volume or volume["secret"]["secretName"] in SECRETS
+
+
+def secret_keys(spec: Manifest) -> Iterator[tuple[str, str]]:
+    for holder in (spec, *spec.get("initContainers", [])):
+        for variable in holder.get("env", []):
+            if reference := variable.get("valueFrom", {}).get("secretKeyRef"):
+                yield reference["name"], reference["key"]
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_every_file_named_in_the_environment_is_mounted(
+    shop: dict[str, Manifest], name: str
+) -> None:
+    spec = shop[name]["spec"]
+    mounted = {mount["mountPath"] for mount in spec.get("volumeMounts", [])}
+    named = {each["name"]: each.get("value", "") for each in spec["env"]}
+    for variable, path in named.items():
+        if variable.endswith("_FILE"):
+            folder, _, key = path.rpartition("/")
+            assert folder in mounted
+            assert key in SECRETS[folder.rpartition("/")[2]]
+
+
+def test_every_public_path_goes_to_the_service_that_owns_it(shop: dict[str, Manifest]) -> None:
+    routed = {
+        match["path"]["value"]: name
+        for name, each in shop.items()
+        for route in each["spec"]["routes"]
+        for match in route["matches"]
+    }
+    assert routed == PATHS
+
+
+def test_no_route_reaches_an_admin_port(shop: dict[str, Manifest]) -> None:
+    ports = {route["port"] for each in shop.values() for route in each["spec"]["routes"]}
+    assert ports == {"http"}
+
+
+def test_only_the_two_that_talk_to_each_other_open_their_policy(shop: dict[str, Manifest]) -> None:
+    callers = {
+        name: [
+            peer["podSelector"]["matchLabels"]["microservice.dev/name"]
+            for rule in each["spec"]["access"].get("ingress", [])
+            for peer in rule["from"]
+        ]
+        for name, each in shop.items()
+    }
+    nobody: list[str] = []
+    assert callers == {name: nobody for name in SERVICES} | {
+        "bank": ["payments"],
+        "payments": ["bank"],
+    }
+
+
+def test_a_service_that_scales_by_cpu_asks_for_cpu(shop: dict[str, Manifest]) -> None:
+    scaled = {name: e["spec"] for name, e in shop.items() if "autoscaling" in e["spec"]}
+    sizes = {
+        name: (spec["autoscaling"]["minReplicas"], spec["autoscaling"]["maxReplicas"])
+        for name, spec in scaled.items()
+    }
+    assert sizes == {"auth": (2, 4), "catalog": (2, 6), "orders": (2, 6)}
+    assert all(spec["resources"]["requests"]["cpu"] for spec in scaled.values())
+
+
+def test_the_bank_is_never_run_twice_on_one_ledger(shop: dict[str, Manifest]) -> None:
+    spec = shop["bank"]["spec"]
+    assert (spec["replicas"], spec["rollout"]) == (1, {"strategy": "Recreate"})
+
+
+def test_all_images_come_from_one_registry_and_tag(render: Render) -> None:
+    manifests = render(SHOP, "--set", "image.registry=example.com/shop,image.tag=1.2-abc")
+    for each in of_kind("MicroService", manifests):
+        name, spec = each["metadata"]["name"], each["spec"]
+        images = {spec["image"], *(init["image"] for init in spec.get("initContainers", []))}
+        assert images == {f"example.com/shop/{name}:1.2-abc"}
+
+
+def test_the_bank_runs_on_any_node_of_a_cluster_without_such_a_label(render: Render) -> None:
+    manifests = render(SHOP, "--set", "bank.nodeSelector=null")
+    bank = next(e for e in of_kind("MicroService", manifests) if e["metadata"]["name"] == "bank")
+    assert "nodeSelector" not in bank["spec"]
+
+
+def test_the_readme_shows_a_sample_that_exists_word_for_word() -> None:
+    readme = (REPOSITORY / "README.md").read_text()
+    (shown,) = re.findall(r"```yaml\n(apiVersion: microservice\.dev.*?)```", readme, re.DOTALL)
+    samples = [path.read_text() for path in (REPOSITORY / "crds" / "samples").glob("*.yaml")]
+    assert shown in samples
