@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import json
 import subprocess
 import tarfile
@@ -117,12 +116,6 @@ def _add(archive: tarfile.TarFile, path: str, file: Path) -> None:
     entry.mode = 0o755
     with file.open("rb") as content:
         archive.addfile(entry, content)
-
-
-def add_folder(archive: tarfile.TarFile, path: str, mode: int = 0o755) -> None:
-    entry = tarfile.TarInfo(path)
-    entry.type, entry.mode = tarfile.DIRTYPE, mode
-    archive.addfile(entry, io.BytesIO())
 
 
 @contextlib.contextmanager

@@ -65,12 +65,20 @@ class Lease:
         self._until = float("-inf")
         self._tell()
         try:
-            await self._api.patch_lease(self._version, {"holderIdentity": None})
+            await self._give_back()
         except ApiError as error:
             log.warning("lease: not released, it expires by itself: %s", error)
-        else:
-            log.info("lease released")
-        self._spec = {}
+
+    async def _give_back(self) -> None:
+        try:
+            self._learn(await self._api.patch_lease(self._version, {"holderIdentity": None}))
+        except ApiError as error:
+            if error.code != 409:
+                raise
+            # A renewal was cut off on its way back: what we know is one version old.
+            self._learn(await self._api.get_lease())
+            if self._ours:
+                self._learn(await self._api.patch_lease(self._version, {"holderIdentity": None}))
 
     @property
     def _ours(self) -> bool:
@@ -124,7 +132,7 @@ class Lease:
             try:
                 await self._renew()
             except ApiError as error:
-                log.warning("lease: not renewed: %s", error)
+                log.warning("lease: not %s: %s", "renewed" if self._ours else "acquired", error)
                 self._tell()
                 await self._clock.sleep(RETRY)
                 await self._reread(error)
@@ -157,7 +165,9 @@ class Lease:
             self._learn(await self._api.get_lease())
 
     def _tell(self) -> None:
-        if self._told != self.held:
-            self._told = self.held
-            log.info("lease %s by %s", "acquired" if self.held else "lost", self.identity)
-            self._on_change(self.held)
+        held = self.held
+        if self._told != held:
+            self._told = held
+            log.info("lease %s by %s", "acquired" if held else "given up", self.identity)
+        # Each time: our word may have run out and come back between two looks.
+        self._on_change(held)

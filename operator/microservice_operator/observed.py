@@ -30,6 +30,8 @@ class Record:
     owned: str  # digest of what our field manager owns
     facts: object = None  # a frozen dataclass of the builder's module, from its `facts()`
     deleting: bool = False
+    asked: str = ""  # digest of the manifest we last applied to this very object in this process
+    answered: str = ""  # `owned` of the answer to it: the server's form of what we asked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,7 @@ class Observed:
     served: frozenset[str] = frozenset()  # optional kinds (Kind.kind) whose CRD is served now
     forbidden: Mapping[str, str] = field(default_factory=dict)  # kind -> missing verbs, "create, patch"
     pods: tuple[PodFacts, ...] | None = None  # None: nobody looked
+    failing_since: str | None = None  # when the current row of transient failures began
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,9 @@ def chart(name: str) -> Path:
 
 
 def find_helm() -> str | None:
-    return shutil.which("helm") or shutil.which("helm", path=str(settings.load().cache / "bin"))
+    """The host's, else the one the cluster tool built."""
+    built = settings.load().cache.glob("go/helm-*/helm")
+    return shutil.which("helm") or next(map(str, built), None)
 
 
 def of_kind(kind: str, manifests: Iterable[Manifest]) -> list[Manifest]:

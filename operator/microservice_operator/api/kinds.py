@@ -27,3 +27,8 @@ class Kind:
         root = f"/apis/{self.api_version}" if self.group else f"/api/{self.api_version}"
         scope = f"{root}/namespaces/{namespace}" if namespace else root
         return f"{scope}/{self.plural}/{name}" if name else f"{scope}/{self.plural}"
+
+
+GROUP = "microservice.dev"
+VERSION = "v1alpha1"
+MICROSERVICE = Kind(f"{GROUP}/{VERSION}", "MicroService", "microservices")

@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from uuid import UUID, uuid5
+
+from shopkit.ids import uuid5
 
 
 class Status(StrEnum):
@@ -35,17 +36,15 @@ class Cause(StrEnum):
 
 @dataclass(frozen=True)
 class Payment:
-    """`tried` says that a confirm may have reached the bank, so its outcome must be looked up."""
+    """`amount` is in minor units; a tombstone of a cancel that came first has none."""
 
-    id: UUID
-    order_id: UUID
+    id: str
+    order_id: str
     status: Status
     amount: int
     currency: str
     token: str = ""
-    user_id: UUID | None = None
     intent_id: str | None = None
-    tried: bool = False
     cancel_requested: bool = False
     reason: str | None = None
     action_url: str | None = None
@@ -53,8 +52,8 @@ class Payment:
 
 @dataclass(frozen=True)
 class Refund:
-    id: UUID
-    payment_id: UUID
+    id: str
+    payment_id: str
     cause: Cause
     amount: int
     status: RefundStatus = RefundStatus.PENDING
@@ -89,23 +88,26 @@ class Step(StrEnum):
     CANCEL = "cancel"
 
 
-def payment_id(order_id: UUID) -> UUID:
+def payment_id(order_id: str) -> str:
     return uuid5(order_id, "payment")
 
 
-def compensation_id(payment: UUID, number: int) -> UUID:
+def compensation_id(payment: str, number: int) -> str:
     """Counting makes a decision taken twice the same refund at the bank."""
     return uuid5(payment, f"compensation:{number}")
 
 
-def next_step(payment: Payment) -> Step | None:
-    """None for a payment whose outcome is known."""
+def next_step(payment: Payment, *, fresh: bool) -> Step | None:
+    """None for a payment whose outcome is known.
+
+    `fresh`: this worker has just created the intent, so no earlier confirm can be under way.
+    """
     match payment.status:
         case Status.STARTED:
             # Never confirmed, so no money moved: at worst an orphan intent stays at the bank.
             return Step.VOID if payment.cancel_requested else Step.CREATE
         case Status.CREATED if not payment.cancel_requested:
-            return Step.LOOK if payment.tried else Step.CONFIRM
+            return Step.CONFIRM if fresh else Step.LOOK
         case Status.ACTION if not payment.cancel_requested:
             return Step.LOOK
         case Status.CREATED | Status.ACTION:

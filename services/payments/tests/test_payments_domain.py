@@ -1,5 +1,5 @@
 from dataclasses import replace
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
 
@@ -20,26 +20,27 @@ from payments.domain import (
     compensation,
     next_step,
     outcome,
+    payment_id,
     refund_entry,
     refundable,
 )
 
-ORDER = UUID(int=1)
-PAYMENT = Payment(UUID(int=2), ORDER, Status.STARTED, 500, "EUR")
+ORDER = "00000000-0000-0000-0000-000000000001"
+PAYMENT = Payment(payment_id(ORDER), ORDER, Status.STARTED, 500, "EUR")
 CHARGED = replace(PAYMENT, status=Status.CHARGED, intent_id="pi_1")
 
 
 def given_back(amount: int, status: RefundStatus, cause: Cause = Cause.MERCHANT) -> Refund:
-    return Refund(uuid4(), PAYMENT.id, cause, amount, status)
+    return Refund(str(uuid4()), PAYMENT.id, cause, amount, status)
 
 
 @pytest.mark.parametrize(
-    ("status", "tried", "cancel", "expected"),
+    ("status", "fresh", "cancel", "expected"),
     [
         (Status.STARTED, False, False, Step.CREATE),
         (Status.STARTED, False, True, Step.VOID),
-        (Status.CREATED, False, False, Step.CONFIRM),
-        (Status.CREATED, True, False, Step.LOOK),
+        (Status.CREATED, True, False, Step.CONFIRM),
+        (Status.CREATED, False, False, Step.LOOK),
         (Status.CREATED, False, True, Step.CANCEL),
         (Status.CREATED, True, True, Step.CANCEL),
         (Status.ACTION, True, False, Step.LOOK),
@@ -50,10 +51,10 @@ def given_back(amount: int, status: RefundStatus, cause: Cause = Cause.MERCHANT)
     ],
 )
 def test_the_row_says_what_to_ask_the_bank(
-    status: Status, tried: bool, cancel: bool, expected: Step | None
+    status: Status, fresh: bool, cancel: bool, expected: Step | None
 ) -> None:
-    payment = replace(PAYMENT, status=status, tried=tried, cancel_requested=cancel)
-    assert next_step(payment) is expected
+    payment = replace(PAYMENT, status=status, cancel_requested=cancel)
+    assert next_step(payment, fresh=fresh) is expected
 
 
 @pytest.mark.parametrize(

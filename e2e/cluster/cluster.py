@@ -1,0 +1,136 @@
+"""A local cluster by its name, and the questions one can ask about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from e2e.cluster import cache, command, tools
+from e2e.cluster.errors import Problem
+from e2e.cluster.node import NODE
+from e2e.cluster.ports import LOOPBACK
+from e2e.cluster.settings import Settings
+
+GATEWAY_NODE_PORT = 30080
+NODE_LABEL = "io.x-k8s.kind.cluster"  # kind's, on the containers that are nodes
+MARK = "local-cluster"  # ConfigMap in kube-system, written when a cluster is complete
+
+
+@dataclass(frozen=True)
+class Shape:
+    """`gateway`: the control-plane node publishes the gateway's port on this machine."""
+
+    workers: int
+    gateway: bool
+    usual: str
+
+
+SHAPES = {
+    "demo": Shape(workers=1, gateway=True, usual="50 s"),
+    "api": Shape(workers=0, gateway=False, usual="30 s"),
+}
+
+
+@dataclass(frozen=True)
+class Cluster:
+    name: str
+    settings: Settings
+
+    @property
+    def shape(self) -> Shape:
+        return SHAPES[self.name]
+
+    @property
+    def kind_name(self) -> str:
+        return f"microservice-{self.name}"
+
+    @property
+    def control_plane(self) -> str:
+        return f"{self.kind_name}-control-plane"
+
+    @property
+    def size(self) -> int:
+        return 1 + self.shape.workers
+
+    @property
+    def kubeconfig(self) -> Path:
+        return self.settings.run / f"{self.name}.kubeconfig"
+
+    @property
+    def log(self) -> Path:
+        return self.settings.run / "logs" / f"cluster-{self.name}.log"
+
+    def kubectl(self, *words: str, given: str | None = None, timeout: float = 300) -> str:
+        tool = tools.path(self.settings, tools.KUBECTL)
+        return command.run(tool, *words, given=given, env=self.env, timeout=timeout)
+
+    def asked(self, *words: str, timeout: float = 10) -> str:
+        """As `kubectl`, but "" where the cluster does not answer."""
+        tool = tools.path(self.settings, tools.KUBECTL)
+        return command.answer(tool, *words, env=self.env, timeout=timeout)
+
+    @property
+    def env(self) -> dict[str, str]:
+        return {"KUBECONFIG": str(self.kubeconfig)}
+
+    def nodes(self, *, running: bool = False) -> list[str]:
+        which = [] if running else ["--all"]
+        label = f"label={NODE_LABEL}={self.kind_name}"
+        shown = command.answer("docker", "ps", *which, "--filter", label, "--format", "{{.Names}}")
+        return sorted(shown.split())
+
+    def identity(self) -> str:
+        """Changes when the cluster has to be made anew."""
+        return cache.digest([NODE.digest, repr(config(self, gateway_port=0))])
+
+    def is_complete(self) -> bool:
+        if len(self.nodes(running=True)) != self.size:
+            return False
+        self.write_kubeconfig()
+        query = ("get", "configmap", MARK, "-n", "kube-system", "-o", "jsonpath={.data.identity}")
+        return self.asked(*query) == self.identity()
+
+    def write_kubeconfig(self) -> None:
+        """Another checkout may have made the cluster."""
+        kind = tools.path(self.settings, tools.KIND)
+        if text := command.answer(kind, "get", "kubeconfig", "--name", self.kind_name):
+            self.kubeconfig.parent.mkdir(parents=True, exist_ok=True)
+            self.kubeconfig.write_text(f"{text}\n")
+            self.kubeconfig.chmod(0o600)
+
+    def gateway_url(self) -> str:
+        port = f"{GATEWAY_NODE_PORT}/tcp"
+        address = command.answer("docker", "port", self.control_plane, port)
+        if not address:
+            raise Problem(f"{self.kind_name} has no gateway", remedy="make it: make demo")
+        return f"http://{address.splitlines()[0]}"
+
+
+def named(settings: Settings, name: str) -> Cluster:
+    if name not in SHAPES:
+        raise Problem(f"there is no cluster {name}", remedy=f"take {' or '.join(SHAPES)}")
+    return Cluster(name, settings)
+
+
+def config(cluster: Cluster, *, gateway_port: int) -> dict[str, object]:
+    """What kind is asked for."""
+    control_plane: dict[str, object] = {"role": "control-plane"}
+    if cluster.shape.gateway:
+        control_plane["extraPortMappings"] = [
+            {
+                "containerPort": GATEWAY_NODE_PORT,
+                "hostPort": gateway_port,
+                "listenAddress": LOOPBACK,
+            }
+        ]
+    # Kubernetes 1.35 is the last that runs on cgroup v1, and only if told so.
+    kubelet = {"kind": "KubeletConfiguration", "failCgroupV1": False}
+    return {
+        "kind": "Cluster",
+        "apiVersion": "kind.x-k8s.io/v1alpha4",
+        "networking": {"apiServerAddress": LOOPBACK},
+        "nodes": [control_plane, *({"role": "worker"} for _ in range(cluster.shape.workers))],
+        "kubeadmConfigPatches": [yaml.safe_dump(kubelet)],
+    }

@@ -1,0 +1,15 @@
+"""The standard CRDs of the Gateway API, from its Go module."""
+
+from __future__ import annotations
+
+from e2e.cluster import golang, versions
+from e2e.cluster.cluster import Cluster
+
+MODULE = f"sigs.k8s.io/gateway-api@{versions.GATEWAY_API}"
+
+
+def install(cluster: Cluster) -> None:
+    folder = golang.module_folder(cluster.settings, MODULE) / "config" / "crd" / "standard"
+    files = [word for file in sorted(folder.glob("gateway*.yaml")) for word in ("-f", str(file))]
+    cluster.kubectl("apply", "--server-side", "--force-conflicts", *files)
+    cluster.kubectl("wait", "--for=condition=Established", *files, "--timeout=60s")

@@ -1,0 +1,122 @@
+"""One child kind: list, watch, and replace on every new list, so that nothing lost stays lost."""
+
+import logging
+from collections.abc import AsyncIterator, Callable
+from typing import Any, Protocol
+
+from microservice_operator.api.kinds import Kind
+from microservice_operator.clock import Clock
+from microservice_operator.errors import ApiError
+from microservice_operator.observed import Record
+
+SILENCE = 90.0  # seconds without event or bookmark (one a minute) until a watch counts as dead
+WATCH = 290.0  # seconds after which the server ends a watch
+LONGEST_RETRY = 30.0
+
+log = logging.getLogger(__name__)
+
+
+class ListApi(Protocol):
+    """The requests of this module; each raises ApiError."""
+
+    def list(self, kind: Kind, reason: str) -> AsyncIterator[tuple[list[Any], int]]: ...
+    def watch(
+        self, kind: Kind, version: int, seconds: float, silence: float
+    ) -> AsyncIterator[Any]: ...
+
+
+class Sink(Protocol):
+    """Where records go; `store.Store` in the operator."""
+
+    def seen_to(self, kind: str) -> int: ...
+    def put(self, kind: str, record: Record) -> bool: ...
+    def drop(self, kind: str, record: Record) -> bool: ...
+    def replace(self, kind: str, records: list[Record], version: int, *, since: int) -> None: ...
+    def advance(self, kind: str, version: int) -> None: ...
+
+
+class Informer:
+    """Keeps the records of one kind in the store, for ever; `listed` after the first full list."""
+
+    def __init__(
+        self,
+        kind: Kind,
+        *,
+        api: ListApi,
+        store: Sink,
+        record: Callable[[Kind, Any], Record],
+        clock: Clock,
+        relist: float,
+        on_event: Callable[[Kind, bool], None],
+        on_listed: Callable[[Kind], None],
+    ) -> None:
+        self.kind = kind
+        self.listed = False
+        self.error: ApiError | None = None
+        self.heard_at = clock.monotonic()
+        self._api, self._store, self._record, self._clock = api, store, record, clock
+        self._relist = relist
+        self._on_event, self._on_listed = on_event, on_listed
+
+    async def run(self) -> None:
+        failures = 0
+        while True:
+            try:
+                version = await self._list()
+                failures = 0
+                await self._follow(version)
+            except ApiError as error:
+                failures = 0 if error.code == 410 else failures + 1
+                await self._rest(error, failures)
+
+    async def _list(self) -> int:
+        since = self._store.seen_to(self.kind.kind)
+        records: list[Record] = []
+        version = 0
+        async for items, version in self._api.list(self.kind, "relist" if self.listed else "start"):
+            self._heard()
+            records += [self._record(self.kind, item) for item in items]
+        self._store.replace(self.kind.kind, records, version, since=since)
+        self.listed, self.error = True, None
+        self._on_listed(self.kind)
+        return version
+
+    async def _follow(self, version: int) -> None:
+        """Watch after watch, until it is time for a new list or the server wants one (410)."""
+        until = self._clock.monotonic() + self._clock.jitter(self._relist)
+        while self._clock.monotonic() < until:
+            try:
+                version = await self._watch(version, until - self._clock.monotonic())
+            except ApiError as error:
+                if error.code in (404, 410):
+                    raise
+                version = max(version, self._store.seen_to(self.kind.kind))
+                await self._rest(error, 1)
+
+    async def _watch(self, version: int, left: float) -> int:
+        seconds = min(self._clock.jitter(WATCH, 0.1), left)
+        async for event in self._api.watch(self.kind, version, seconds, SILENCE):
+            self._heard()
+            version = self._take(event["type"], event["object"])
+        return version
+
+    def _take(self, type_: str, item: Any) -> int:
+        if type_ == "ERROR":
+            raise ApiError(item.get("code", 500), item.get("reason", ""), item.get("message", ""))
+        version = int(item["metadata"]["resourceVersion"])
+        if type_ != "BOOKMARK":
+            record = self._record(self.kind, item)
+            move = self._store.drop if type_ == "DELETED" else self._store.put
+            self._on_event(self.kind, move(self.kind.kind, record))
+        self._store.advance(self.kind.kind, version)
+        return version
+
+    def _heard(self) -> None:
+        self.heard_at = self._clock.monotonic()
+
+    async def _rest(self, error: ApiError, failures: int) -> None:
+        if error.code not in (0, 410):
+            log.warning("watch of %s: %s", self.kind.resource, error)
+        self.error = error
+        pause = min(LONGEST_RETRY, 0.5 * 2.0 ** min(failures, 10)) if failures else 0.0
+        await self._clock.sleep(self._clock.jitter(error.retry_after or pause))

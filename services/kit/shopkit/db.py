@@ -1,0 +1,191 @@
+"""The database: one transaction type over PostgreSQL and SQLite, so that the code above is the same."""
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Literal, cast
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from shopkit.clock import Clock
+from shopkit.columns import Id, Json, Timestamp
+from shopkit.engines import Busy, Engines, engines
+from shopkit.errors import Unavailable
+from shopkit.faults import CrashPoints
+from shopkit.ids import Ids
+from shopkit.settings import Settings
+
+__all__ = ["Busy", "Database", "DatabaseAway", "Id", "Json", "LockTimeout", "Timestamp", "Tx"]
+
+DialectName = Literal["sqlite", "postgresql"]
+Statement = sa.Executable | str
+Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
+
+_LOCK_NOT_AVAILABLE, _DEADLOCK = "55P03", "40P01"
+
+
+class DatabaseAway(Unavailable):
+    """No connection, or it broke: nothing was committed, or it is unknown."""
+
+
+class LockTimeout(Unavailable):
+    """Another transaction held the row longer than `lock_timeout`."""
+
+
+@dataclass(slots=True)
+class Tx:
+    """One open transaction."""
+
+    connection: AsyncConnection
+    service: str
+    clock: Clock
+    ids: Ids
+    dialect: DialectName
+    wake_outbox: Callable[[], None]
+    _after_commit: list[Callable[[], None]] = field(default_factory=list)
+
+    async def execute(
+        self, statement: Statement, parameters: Parameters = None
+    ) -> sa.CursorResult[Any]:
+        clause = sa.text(statement) if isinstance(statement, str) else statement
+        with _translated():
+            return cast(
+                sa.CursorResult[Any], await self.connection.execute(clause, parameters or None)
+            )
+
+    async def one(
+        self, statement: Statement, parameters: Parameters = None
+    ) -> sa.Row[Any] | None:
+        return (await self.execute(statement, parameters)).first()
+
+    async def all(
+        self, statement: Statement, parameters: Parameters = None
+    ) -> Sequence[sa.Row[Any]]:
+        return (await self.execute(statement, parameters)).all()
+
+    async def scalar(self, statement: Statement, parameters: Parameters = None) -> Any:
+        return (await self.execute(statement, parameters)).scalar()
+
+    async def insert_new(self, table: sa.Table, values: Mapping[str, Any]) -> bool:
+        """False when a row with one of the table's keys exists."""
+        insert = postgresql.insert if self.dialect == "postgresql" else sqlite.insert
+        result = await self.execute(insert(table).values(values).on_conflict_do_nothing())
+        return result.rowcount == 1
+
+    def time(self, plus: float = 0) -> sa.ColumnElement[datetime]:
+        """The database's now, so that replicas with different clocks agree on leases."""
+        ahead = timedelta(seconds=plus)
+        if self.dialect == "sqlite":
+            return sa.literal(self.clock.now() + ahead, Timestamp)
+        # Stable within the statement, so that an index on the compared column can be used.
+        now = sa.func.statement_timestamp(type_=sa.DateTime(timezone=True))
+        return sa.type_coerce(now + sa.literal(ahead, sa.Interval()), Timestamp)
+
+    @asynccontextmanager
+    async def savepoint(self) -> AsyncIterator[None]:
+        async with self.connection.begin_nested():
+            yield
+
+    def after_commit(self, call: Callable[[], None]) -> None:
+        self._after_commit.append(call)
+
+
+class _translated:
+    """Driver errors that only mean "not now" become ours."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, _: type | None, error: BaseException | None, __: object) -> None:
+        if isinstance(error, PoolTimeout | OSError | TimeoutError):
+            raise DatabaseAway(type(error).__name__) from error
+        if isinstance(error, DBAPIError):
+            _raise_ours(error)
+
+
+def _raise_ours(error: DBAPIError) -> None:
+    code = getattr(error.orig, "sqlstate", None) or ""
+    if code in (_LOCK_NOT_AVAILABLE, _DEADLOCK):
+        raise LockTimeout(code) from error
+    # Classes 08 connection, 53 resources, 57 operator intervention (shutting down, starting up).
+    if error.connection_invalidated or code[:2] in ("08", "53", "57"):
+        raise DatabaseAway(code or type(error.orig).__name__) from error
+
+
+class Database:
+    """One service's own database. Opens lazily; `open` takes the file lock of SQLite."""
+
+    def __init__(
+        self, service: str, settings: Settings, clock: Clock, ids: Ids, points: CrashPoints
+    ) -> None:
+        self.service, self.url = service, settings.url_of(service)
+        self._clock, self._ids, self._points = clock, ids, points
+        self.dialect: DialectName = "sqlite" if self.url.startswith("sqlite") else "postgresql"
+        self._engines: Engines = engines(service, self.url, settings)
+        self.wake_outbox: Callable[[], None] = lambda: None
+
+    async def open(self) -> None:
+        await self._engines.open()
+
+    async def close(self) -> None:
+        await self._engines.close()
+
+    @asynccontextmanager
+    async def transaction(self, step: str) -> AsyncIterator[Tx]:
+        """Committed when the block ends, rolled back when it raises."""
+        async with self._connected(self._engines.write) as connection:
+            tx = self._tx(connection)
+            async with connection.begin() as transaction:
+                yield tx
+                self._points.point(self.service, step, "before", "commit")
+                with _translated():
+                    await transaction.commit()
+        self._points.point(self.service, step, "after", "commit")
+        for call in tx._after_commit:
+            call()
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[Tx]:
+        """For queries alone: takes no place in SQLite's writer queue."""
+        async with self._connected(self._engines.read) as connection:
+            yield self._tx(connection)
+
+    def _tx(self, connection: AsyncConnection) -> Tx:
+        clock, ids = self._clock, self._ids
+        return Tx(connection, self.service, clock, ids, self.dialect, self.wake_outbox)
+
+    @asynccontextmanager
+    async def _connected(
+        self, connect: Callable[[], Any]
+    ) -> AsyncIterator[AsyncConnection]:
+        opened = connect()
+        with _translated():
+            connection = await opened.__aenter__()
+        try:
+            yield connection
+        finally:
+            with _translated():
+                await opened.__aexit__(None, None, None)
+
+    async def ping(self) -> None:
+        """Raises Unavailable when the database does not answer."""
+        async with self.read() as tx:
+            await tx.execute("SELECT 1")
+
+    async def revision(self) -> int:
+        """Of the schema; 0 when no migration ran. Raises Unavailable."""
+        async with self.read() as tx:
+            return await tx.connection.run_sync(_revision)
+
+
+def _revision(connection: sa.Connection) -> int:
+    with _translated():
+        if not sa.inspect(connection).has_table("alembic_version"):
+            return 0
+        found = connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
+    return int(found or 0)
