@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
-
 from e2e.cluster import cache, command, tools
 from e2e.cluster.errors import Problem
 from e2e.cluster.node import NODE

@@ -24,7 +24,10 @@ def last_lines(log: Path, count: int = 15) -> str:
 def explain(problem: Problem) -> str:
     lines = [f"error: {problem.message}"]
     if problem.log and (tail := last_lines(problem.log)):
-        lines += [f"the last lines of {problem.log}:", *(f"  | {line}" for line in tail.split("\n"))]
+        lines += [
+            f"the last lines of {problem.log}:",
+            *(f"  | {line}" for line in tail.split("\n")),
+        ]
     if problem.remedy:
         lines.append(f"what to do: {problem.remedy}")
     return "\n".join(lines)

@@ -22,7 +22,7 @@ PYTHON_ROOT = Root(
     "20 s",
     finish=(
         'rm -f "$1"/usr/lib/python3*/EXTERNALLY-MANAGED',
-        f'for name in python python3 python{versions.PYTHON}; do'
+        f"for name in python python3 python{versions.PYTHON}; do"
         ' ln -s /usr/bin/python3 "$1/usr/local/bin/$name"; done',
         'ln -s /usr/bin/pip3 "$1/usr/local/bin/pip"',
     ),

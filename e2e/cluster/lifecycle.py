@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import yaml
-
 from e2e.cluster import cache, command, engine, gateway_api, images, ports, tools
 from e2e.cluster.cluster import MARK, SHAPES, Cluster, config
 from e2e.cluster.errors import Problem

@@ -89,6 +89,7 @@ def make(settings: Settings, reference: str, changes: Sequence[str]) -> None:
             base = _base(build, root, wanted["pause"])
         with progress.step("import the components into the node", "20 s"):
             _commit(build, base, reference, changes)
+        command.answer("docker", "rmi", *references, base, root)
 
 
 def _binaries(settings: Settings) -> dict[str, Path]:

@@ -67,7 +67,6 @@ def _pull(reference: str) -> str:
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        text=True,
         start_new_session=True,
     )
     heard = threading.Event()
@@ -87,9 +86,9 @@ def _pull(reference: str) -> str:
     return "" if status == 0 else (lines or ["no reason given"])[-1].strip()
 
 
-def _listen(process: subprocess.Popen[str], lines: list[str], heard: threading.Event) -> None:
+def _listen(process: subprocess.Popen[bytes], lines: list[str], heard: threading.Event) -> None:
     for line in process.stdout or ():
-        lines.append(line)
+        lines.append(line.decode(errors="replace"))
         heard.set()
     heard.set()
 

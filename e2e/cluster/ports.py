@@ -24,7 +24,8 @@ def is_free(port: int) -> bool:
 
 def owner(port: int) -> str:
     """Container or program that listens there, as far as this user may see."""
-    if container := command.answer("docker", "ps", "--filter", f"publish={port}", "--format", "{{.Names}}"):
+    query = ("--filter", f"publish={port}", "--format", "{{.Names}}")
+    if container := command.answer("docker", "ps", *query):
         return f"the container {container.splitlines()[0]}"
     for inode in _inodes(port):
         if found := _process(inode):

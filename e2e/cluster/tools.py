@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
@@ -23,7 +23,7 @@ class Tool:
     asks: tuple[str, ...]
     first: Version
     last: Version
-    program: Program
+    program: Program = field(hash=False)
 
 
 KIND = Tool("kind", ("version",), (0, 31), (0, 99), programs.KIND)
@@ -42,4 +42,4 @@ def path(settings: Settings, tool: Tool) -> Path:
 
 def will_do(tool: Tool, printed: str) -> bool:
     found = re.search(r"v(\d+)\.(\d+)\.\d+", printed)
-    return bool(found) and tool.first <= (int(found[1]), int(found[2])) <= tool.last
+    return found is not None and tool.first <= (int(found[1]), int(found[2])) <= tool.last

@@ -28,7 +28,7 @@ class Clock:
         return f"{self._utc():%Y-%m-%dT%H:%M:%S.%fZ}"
 
     def jitter(self, seconds: float, share: float = 0.2) -> float:
-        """`seconds`, shortened or stretched by up to `share`, so that replicas do not march in step."""
+        """`seconds` shortened or stretched by up to `share`: replicas must not march in step."""
         return seconds * random.uniform(1 - share, 1 + share)
 
     def real(self, seconds: float) -> float:

@@ -1,6 +1,6 @@
 """The verbs on the Kubernetes API, in the operator's own words."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any
 
 from microservice_operator import names
@@ -24,7 +24,9 @@ PAGE = 500
 LEASE_TIMEOUT = 5.0  # seconds; a renewal that takes longer is worth another try
 ABSENT = "1"  # no object ever has this resourceVersion: an apply with it creates or is refused
 
-DEFINITION = Kind("apiextensions.k8s.io/v1", "CustomResourceDefinition", "customresourcedefinitions")
+DEFINITION = Kind(
+    "apiextensions.k8s.io/v1", "CustomResourceDefinition", "customresourcedefinitions"
+)
 POD = Kind("v1", "Pod", "pods")
 EVENT = Kind("v1", "Event", "events")
 LEASE = Kind("coordination.k8s.io/v1", "Lease", "leases")
@@ -32,9 +34,11 @@ REVIEW = Kind("authorization.k8s.io/v1", "SelfSubjectAccessReview", "selfsubject
 
 
 class Cluster:
-    """Each method is one request (`list`: one a page) and raises ApiError."""
+    """Each method is one request (`pages`: one each) and raises ApiError."""
 
-    def __init__(self, transport: Transport, clock: Clock, *, identity: str, namespace: str) -> None:
+    def __init__(
+        self, transport: Transport, clock: Clock, *, identity: str, namespace: str
+    ) -> None:
         self._transport = transport
         self._clock = clock
         self._identity = identity
@@ -76,7 +80,7 @@ class Cluster:
             },
         )
 
-    async def list(self, kind: Kind, reason: str) -> AsyncIterator[tuple[list[Any], int]]:
+    async def pages(self, kind: Kind, reason: str) -> AsyncIterator[tuple[list[Any], int]]:
         """Pages of all children of a kind (of all CRDs, as metadata), each with the version."""
         call, more = Call("list", kind.resource, reason), ""
         while True:
@@ -91,7 +95,7 @@ class Cluster:
 
     def watch(
         self, kind: Kind, version: int, seconds: float, silence: float
-    ) -> AsyncIterator[Any]:
+    ) -> AsyncGenerator[Any, None]:
         params = _selection(kind) | {
             "watch": "true",
             "allowWatchBookmarks": "true",
@@ -205,7 +209,7 @@ class Cluster:
         body = {"metadata": {"resourceVersion": version}, "spec": spec}
         return await self._lease("patch", names.MANAGER, body=body, content=MERGE_PATCH)
 
-    def watch_lease(self, version: str) -> AsyncIterator[Any]:
+    def watch_lease(self, version: str) -> AsyncGenerator[Any, None]:
         return self._transport.stream(
             Call("watch", LEASE.resource, "lease"),
             LEASE.path(self._namespace),
@@ -227,7 +231,7 @@ class Cluster:
             LEASE.path(self._namespace, name),
             body=body,
             content=content,
-            timeout=LEASE_TIMEOUT,
+            deadline=LEASE_TIMEOUT,
             urgent=True,
         )
 

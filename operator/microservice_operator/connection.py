@@ -115,9 +115,9 @@ def _user_tls(path: Path, cluster: dict[str, Any], user: dict[str, Any]) -> ssl.
 
 def _data(path: Path, section: dict[str, Any], name: str) -> bytes | None:
     if inline := section.get(f"{name}-data"):
-        return base64.b64decode(inline)
+        return base64.b64decode(str(inline))
     if file := section.get(name):
-        return (path.parent / file).read_bytes()
+        return (path.parent / str(file)).read_bytes()
     return None
 
 

@@ -1,7 +1,8 @@
 """One child kind: list, watch, and replace on every new list, so that nothing lost stays lost."""
 
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing
 from typing import Any, Protocol
 
 from microservice_operator.api.kinds import Kind
@@ -19,10 +20,10 @@ log = logging.getLogger(__name__)
 class ListApi(Protocol):
     """The requests of this module; each raises ApiError."""
 
-    def list(self, kind: Kind, reason: str) -> AsyncIterator[tuple[list[Any], int]]: ...
+    def pages(self, kind: Kind, reason: str) -> AsyncIterator[tuple[list[Any], int]]: ...
     def watch(
         self, kind: Kind, version: int, seconds: float, silence: float
-    ) -> AsyncIterator[Any]: ...
+    ) -> AsyncGenerator[Any, None]: ...
 
 
 class Sink(Protocol):
@@ -48,7 +49,8 @@ class Informer:
         clock: Clock,
         relist: float,
         on_event: Callable[[Kind, bool], None],
-        on_listed: Callable[[Kind], None],
+        on_listed: Callable[[Kind, bool], None],
+        on_failed: Callable[[], None],
     ) -> None:
         self.kind = kind
         self.listed = False
@@ -56,7 +58,7 @@ class Informer:
         self.heard_at = clock.monotonic()
         self._api, self._store, self._record, self._clock = api, store, record, clock
         self._relist = relist
-        self._on_event, self._on_listed = on_event, on_listed
+        self._on_event, self._on_listed, self._on_failed = on_event, on_listed, on_failed
 
     async def run(self) -> None:
         failures = 0
@@ -73,12 +75,14 @@ class Informer:
         since = self._store.seen_to(self.kind.kind)
         records: list[Record] = []
         version = 0
-        async for items, version in self._api.list(self.kind, "relist" if self.listed else "start"):
+        reason = "relist" if self.listed else "start"
+        async for items, at in self._api.pages(self.kind, reason):
             self._heard()
             records += [self._record(self.kind, item) for item in items]
+            version = at
         self._store.replace(self.kind.kind, records, version, since=since)
-        self.listed, self.error = True, None
-        self._on_listed(self.kind)
+        first, self.listed, self.error = not self.listed, True, None
+        self._on_listed(self.kind, first)
         return version
 
     async def _follow(self, version: int) -> None:
@@ -95,9 +99,10 @@ class Informer:
 
     async def _watch(self, version: int, left: float) -> int:
         seconds = min(self._clock.jitter(WATCH, 0.1), left)
-        async for event in self._api.watch(self.kind, version, seconds, SILENCE):
-            self._heard()
-            version = self._take(event["type"], event["object"])
+        async with aclosing(self._api.watch(self.kind, version, seconds, SILENCE)) as events:
+            async for event in events:
+                self._heard()
+                version = self._take(event["type"], event["object"])
         return version
 
     def _take(self, type_: str, item: Any) -> int:
@@ -118,5 +123,6 @@ class Informer:
         if error.code not in (0, 410):
             log.warning("watch of %s: %s", self.kind.resource, error)
         self.error = error
-        pause = min(LONGEST_RETRY, 0.5 * 2.0 ** min(failures, 10)) if failures else 0.0
+        self._on_failed()
+        pause = min(LONGEST_RETRY, 0.5 * 2.0 ** min(failures, 10)) if failures else 0.1
         await self._clock.sleep(self._clock.jitter(error.retry_after or pause))

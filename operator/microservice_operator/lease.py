@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from typing import Any, Protocol
 
@@ -23,7 +23,7 @@ class LeaseApi(Protocol):
     async def get_lease(self) -> Any: ...
     async def create_lease(self, spec: dict[str, Any]) -> Any: ...
     async def patch_lease(self, version: str, spec: dict[str, Any]) -> Any: ...
-    def watch_lease(self, version: str) -> AsyncIterator[Any]: ...
+    def watch_lease(self, version: str) -> AsyncGenerator[Any, None]: ...
 
 
 class Lease:
@@ -113,18 +113,14 @@ class Lease:
         return self._moved_at + duration - self._clock.monotonic()
 
     async def _next_change(self) -> None:
-        """A watch that the server closes counts as a change: look again."""
-        async with aclosing(self._changes()) as changes:
-            async for lease in changes:
-                self._learn(lease)
+        """Until the Lease is free or the server ends the watch: then look again."""
+        async with aclosing(self._api.watch_lease(self._version)) as events:
+            async for event in events:
+                if event["type"] not in ("ADDED", "MODIFIED"):
+                    raise ApiError(410, "Gone", "the watch of the Lease must start again")
+                self._learn(event["object"])
                 if not self._spec.get("holderIdentity"):
                     return
-
-    async def _changes(self) -> AsyncIterator[Any]:
-        async for event in self._api.watch_lease(self._version):
-            if event["type"] not in ("ADDED", "MODIFIED"):
-                raise ApiError(410, "Gone", "the watch of the Lease must start again")
-            yield event["object"]
 
     async def _hold(self) -> None:
         """Renew until another one has the Lease; an API outage alone does not end it."""

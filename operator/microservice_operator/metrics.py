@@ -59,8 +59,8 @@ class Metrics:
         )
         self.forbidden = Gauge(
             "microservice_operator_forbidden",
-            "1 for each permission of the operator that is missing",
-            ["resource", "verb"],
+            "1 for each child kind on which the operator lacks a right",
+            ["kind"],
             registry=registry,
         )
         self.refused_status = Counter(
@@ -91,9 +91,7 @@ async def served(
 
     application = web.Application()
     application.add_routes([web.get("/metrics", show), web.get("/readyz", readyz)])
-    runner = web.AppRunner(
-        application, handle_signals=False, access_log=None, shutdown_timeout=0.5
-    )
+    runner = web.AppRunner(application, handle_signals=False, access_log=None, shutdown_timeout=0.5)
     await runner.setup()
     site = web.TCPSite(runner, None, port)
     await site.start()

@@ -28,7 +28,7 @@ class Known:
 
 
 class Store:
-    """Never waits, so nobody needs a lock. `on_child` hears of each MicroService whose child moved."""
+    """Never waits, so nobody needs a lock. `on_child` hears whose child has changed."""
 
     def __init__(self, on_child: Callable[[Key], None]) -> None:
         self._on_child = on_child
@@ -41,7 +41,7 @@ class Store:
 
     # MicroServices
 
-    def keys(self) -> list[Key]:
+    def all_keys(self) -> list[Key]:
         return list(self._services)
 
     def service(self, key: Key) -> Known | None:

@@ -1,7 +1,7 @@
 """HTTP to the API server: one bounded pool, deadlines, JSON, line streams, errors from answers."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -81,7 +81,7 @@ class Transport:
         params: Mapping[str, str] | None = None,
         content: str = JSON,
         accept: str = JSON,
-        timeout: float = 30.0,
+        deadline: float = 30.0,
         urgent: bool = False,
     ) -> Any:
         """The parsed answer; raises ApiError. `urgent` does not wait while the server is busy."""
@@ -94,7 +94,7 @@ class Transport:
                 data=None if body is None else orjson.dumps(body),
                 params=params,
                 headers={"Content-Type": content, "Accept": accept},
-                timeout=aiohttp.ClientTimeout(total=timeout),
+                timeout=aiohttp.ClientTimeout(total=deadline),
             ) as response:
                 return await self._answer(call, response)
         except NOT_SENT as error:
@@ -103,7 +103,7 @@ class Transport:
 
     async def stream(
         self, call: Call, path: str, *, params: Mapping[str, str], accept: str, silence: float
-    ) -> AsyncIterator[Any]:
+    ) -> AsyncGenerator[Any, None]:
         """The parsed lines of a watch; ApiError with code 0 after `silence` seconds without one."""
         await self._pause()
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=silence)
@@ -147,7 +147,7 @@ class Transport:
     async def _authorize(
         self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
     ) -> aiohttp.ClientResponse:
-        """The token of now; one that was refused is read again once, as it may have been rotated."""
+        """The token of now; one that was refused is read again, as it may have been rotated."""
         if (token := self.connection.token) is None:
             return await handler(request)
         request.headers["Authorization"] = token.header()

@@ -1,4 +1,4 @@
-"""Keys to reconcile: each at most once, one pass at a time per key, urgent ones first, namespaces in turn."""
+"""Keys to reconcile: deduplicated, one pass at a time each, urgent first, namespaces in turn."""
 
 import asyncio
 from collections.abc import Callable
@@ -82,12 +82,14 @@ class WorkQueue:
         if again is not None:
             self.add_after(key, again)
 
-    def failed(self, key: Key, at_least: float = 0.0) -> float:
-        """Want another pass after a backoff; returns the seconds until then."""
+    def failed(self, key: Key, at_least: float) -> float:
+        """Want another pass after a backoff, the first at once if `at_least` is 0; returns the
+        seconds until then."""
         failures = self._failures.get(key, 0)
         self._failures[key] = failures + 1
         self._finish(key)
-        seconds = max(at_least, self._clock.jitter(backoff(failures)))
+        at_once = at_least == 0.0 and failures == 0
+        seconds = 0.0 if at_once else max(at_least, self._clock.jitter(backoff(failures)))
         self.add_after(key, seconds)
         return seconds
 

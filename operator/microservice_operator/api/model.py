@@ -28,8 +28,8 @@ class Rule:
 
 
 def _with_rules(schema: dict[str, Any], model: type["Model"]) -> None:
-    if model.rules:
-        schema["x-kubernetes-validations"] = [rule.schema for rule in model.rules]
+    if model.RULES:
+        schema["x-kubernetes-validations"] = [rule.schema for rule in model.RULES]
 
 
 class Model(BaseModel):
@@ -41,11 +41,11 @@ class Model(BaseModel):
         hide_input_in_errors=True,  # values of env never reach a log
         json_schema_extra=_with_rules,
     )
-    rules: ClassVar[tuple[Rule, ...]] = ()
+    RULES: ClassVar[tuple[Rule, ...]] = ()
 
     @model_validator(mode="after")
     def _keeps_its_rules(self) -> Self:
-        for rule in self.rules:
+        for rule in self.RULES:
             rule.check(self)
         return self
 

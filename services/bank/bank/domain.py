@@ -70,18 +70,25 @@ class Refusal(Exception):
     """A request the bank understood and will not do; `intent` is how it stands now."""
 
     def __init__(
-        self, status: int, code: str, message: str, *, intent: Intent | None = None
+        self,
+        status: int,
+        code: str,
+        message: str,
+        *,
+        param: str | None = None,
+        intent: Intent | None = None,
     ) -> None:
         super().__init__(message)
-        self.status = status
-        self.code = code
-        self.intent = intent
+        self.status, self.code, self.param, self.intent = status, code, param, intent
 
     @property
     def type(self) -> str:
+        if self.code in IDEMPOTENCY:
+            return "idempotency_error"
         return "card_error" if self.status == 402 else "invalid_request_error"
 
 
+IDEMPOTENCY = ("idempotency_key_reused",)
 CARD_DECLINED = "card_declined"
 AUTHENTICATION_FAILED = "payment_intent_authentication_failure"
 
@@ -91,7 +98,7 @@ def parse_token(value: str) -> Token:
         return Token(value)
     except ValueError:
         message = f"No such payment method: '{value}'. Test tokens: {', '.join(Token)}."
-        raise Refusal(400, "resource_missing", message) from None
+        raise Refusal(400, "resource_missing", message, param="payment_method") from None
 
 
 def confirm(intent: Intent) -> Intent:

@@ -1,79 +1,70 @@
 """The bank's durable record. Money moves only together with a row in `ledger`."""
 
-from sqlalchemy import (
-    JSON,
-    CheckConstraint,
-    Column,
-    Float,
-    ForeignKey,
-    Integer,
-    LargeBinary,
-    MetaData,
-    String,
-    Table,
-    UniqueConstraint,
-)
+import sqlalchemy as sa
 
-metadata = MetaData()
+from shopkit.db import Json, Timestamp
 
-intents = Table(
+metadata = sa.MetaData()
+
+intents = sa.Table(
     "intents",
     metadata,
-    Column("id", String, primary_key=True),
-    Column("amount", Integer, nullable=False),
-    Column("currency", String(3), nullable=False),
-    Column("payment_method", String, nullable=False),
-    Column("status", String, nullable=False),
-    Column("metadata", JSON, nullable=False),
-    Column("return_url", String),
-    Column("decline_code", String),
-    Column("created", Integer, nullable=False),
-    CheckConstraint("amount > 0", name="intents_amount_positive"),
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("amount", sa.Integer, nullable=False),
+    sa.Column("currency", sa.String(3), nullable=False),
+    sa.Column("payment_method", sa.Text, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("metadata", Json, nullable=False),
+    sa.Column("return_url", sa.Text),
+    sa.Column("decline_code", sa.Text),
+    sa.Column("created", sa.Integer, nullable=False),
+    sa.CheckConstraint("amount > 0", name="intents_amount_positive"),
 )
 
-refunds = Table(
+refunds = sa.Table(
     "refunds",
     metadata,
-    Column("id", String, primary_key=True),
-    Column("payment_intent", ForeignKey("intents.id"), nullable=False, index=True),
-    Column("amount", Integer, nullable=False),
-    Column("currency", String(3), nullable=False),
-    Column("status", String, nullable=False),
-    Column("metadata", JSON, nullable=False),
-    Column("created", Integer, nullable=False),
-    CheckConstraint("amount > 0", name="refunds_amount_positive"),
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("payment_intent", sa.ForeignKey("intents.id"), nullable=False, index=True),
+    sa.Column("amount", sa.Integer, nullable=False),
+    sa.Column("currency", sa.String(3), nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("metadata", Json, nullable=False),
+    sa.Column("created", sa.Integer, nullable=False),
+    sa.CheckConstraint("amount > 0", name="refunds_amount_positive"),
 )
 
 # One line per movement of money; `cause` is the id of the intent or refund that moved it.
-ledger = Table(
+ledger = sa.Table(
     "ledger",
     metadata,
-    Column("seq", Integer, primary_key=True, autoincrement=True),
-    Column("kind", String, nullable=False),
-    Column("cause", String, nullable=False),
-    Column("payment_intent", ForeignKey("intents.id"), nullable=False),
-    Column("amount", Integer, nullable=False),
-    Column("currency", String(3), nullable=False),
-    Column("created", Integer, nullable=False),
-    UniqueConstraint("cause", name="ledger_cause_once"),
+    sa.Column("seq", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("cause", sa.Text, nullable=False),
+    sa.Column("payment_intent", sa.ForeignKey("intents.id"), nullable=False),
+    sa.Column("amount", sa.Integer, nullable=False),
+    sa.Column("currency", sa.String(3), nullable=False),
+    sa.Column("created", sa.Integer, nullable=False),
+    sa.UniqueConstraint("cause", name="ledger_cause_once"),
 )
 
-answers = Table(
+answers = sa.Table(
     "answers",
     metadata,
-    Column("key", String, primary_key=True),
-    Column("fingerprint", String, nullable=False),
-    Column("status", Integer, nullable=False),
-    Column("body", LargeBinary, nullable=False),
-    Column("created", Integer, nullable=False),
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("fingerprint", sa.Text, nullable=False),
+    sa.Column("status", sa.Integer, nullable=False),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+    sa.Column("created_at", Timestamp, nullable=False, index=True),
 )
 
-deliveries = Table(
+# A webhook that is still to be sent; an event has several.
+deliveries = sa.Table(
     "deliveries",
     metadata,
-    Column("id", Integer, primary_key=True, autoincrement=True),
-    Column("event_id", String, nullable=False),
-    Column("payload", LargeBinary, nullable=False),
-    Column("due_at", Float, nullable=False, index=True),
-    Column("attempts", Integer, nullable=False, default=0),
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("event_id", sa.Text, nullable=False),
+    sa.Column("payload", sa.LargeBinary, nullable=False),
+    sa.Column("due_at", Timestamp, nullable=False, index=True),
+    sa.Column("attempts", sa.Integer, nullable=False, default=0),
 )

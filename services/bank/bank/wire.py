@@ -98,6 +98,8 @@ def refund_json(refund: Refund) -> Json:
 
 def error_json(refusal: Refusal, *, public_url: str) -> Json:
     error: Json = {"type": refusal.type, "code": refusal.code, "message": str(refusal)}
+    if refusal.param is not None:
+        error["param"] = refusal.param
     if refusal.intent is not None:
         error["payment_intent"] = intent_json(refusal.intent, public_url=public_url)
     return {"error": error}

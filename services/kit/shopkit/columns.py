@@ -13,7 +13,7 @@ _MICROSECOND = timedelta(microseconds=1)
 
 
 class TimestampType(TypeDecorator[datetime]):
-    """Aware UTC datetimes. SQLite keeps integer microseconds: comparable, exact, no time zone lost."""
+    """Aware UTC datetimes. SQLite keeps integer microseconds: comparable and exact."""
 
     impl = sa.DateTime(timezone=True)
     cache_ok = True

@@ -1,4 +1,4 @@
-"""The database: one transaction type over PostgreSQL and SQLite, so that the code above is the same."""
+"""The database: one transaction type over PostgreSQL and SQLite, one code above."""
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -58,9 +58,7 @@ class Tx:
                 sa.CursorResult[Any], await self.connection.execute(clause, parameters or None)
             )
 
-    async def one(
-        self, statement: Statement, parameters: Parameters = None
-    ) -> sa.Row[Any] | None:
+    async def one(self, statement: Statement, parameters: Parameters = None) -> sa.Row[Any] | None:
         return (await self.execute(statement, parameters)).first()
 
     async def all(
@@ -160,9 +158,7 @@ class Database:
         return Tx(connection, self.service, clock, ids, self.dialect, self.wake_outbox)
 
     @asynccontextmanager
-    async def _connected(
-        self, connect: Callable[[], Any]
-    ) -> AsyncIterator[AsyncConnection]:
+    async def _connected(self, connect: Callable[[], Any]) -> AsyncIterator[AsyncConnection]:
         opened = connect()
         with _translated():
             connection = await opened.__aenter__()
@@ -184,8 +180,16 @@ class Database:
 
 
 def _revision(connection: sa.Connection) -> int:
-    with _translated():
-        if not sa.inspect(connection).has_table("alembic_version"):
+    try:
+        with _translated():
+            found = connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
+    except DBAPIError as error:
+        if _no_such_table(error):
             return 0
-        found = connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
+        raise
     return int(found or 0)
+
+
+def _no_such_table(error: DBAPIError) -> bool:
+    code = getattr(error.orig, "sqlstate", None)
+    return code == "42P01" or "no such table" in str(error.orig)

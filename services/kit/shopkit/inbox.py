@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from typing import Any, Literal
+from uuid import UUID
 
 import sqlalchemy as sa
 
@@ -44,9 +45,7 @@ async def _answer(tx: Tx, handler: Handler[Any], command: Command[Any]) -> None:
 
 
 async def _forget_failures(tx: Tx, message: Message) -> None:
-    row = sa.and_(
-        dead_letters.c.consumer == message.kind, dead_letters.c.message_id == message.id
-    )
+    row = sa.and_(dead_letters.c.consumer == message.kind, dead_letters.c.message_id == message.id)
     await tx.execute(sa.delete(dead_letters).where(row))
 
 
@@ -64,12 +63,10 @@ class Failure:
 def failure(delivery: Delivery, error: str) -> Failure:
     """Works for anything, also for what is no message of ours at all."""
     kind, type_name = delivery.subject.split(".")[0], delivery.subject.split(".")[-1]
-    nameless = uuid5(_NAMELESS, delivery.subject + delivery.data.hex())
     try:
-        id = Message.parse(delivery.subject, delivery.headers, delivery.data).id
-        id = uuid5(id, "") and id
+        id = str(UUID(delivery.headers["ce-id"]))
     except (KeyError, ValueError):
-        id = nameless
+        id = uuid5(_NAMELESS, delivery.subject + delivery.data.hex())
     return Failure(kind, id, type_name, delivery, error)
 
 
@@ -93,6 +90,11 @@ async def bury(tx: Tx, failed: Failure) -> None:
         mine = sa.and_(c.consumer == failed.consumer, c.message_id == failed.message_id)
         again = {"count": c.count + 1, "last_at": now, "error": failed.error}
         await tx.execute(sa.update(dead_letters).where(mine).values(again))
+
+
+async def was_handled(tx: Tx, failed: Failure) -> bool:
+    mine = sa.and_(inbox.c.consumer == failed.consumer, inbox.c.message_id == failed.message_id)
+    return await tx.one(sa.select(inbox.c.message_id).where(mine)) is not None
 
 
 async def clean(tx: Tx) -> None:

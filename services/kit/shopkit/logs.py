@@ -12,8 +12,29 @@ from shopkit import traces
 
 _EVENT = {"ts", "level", "event", "service", "version", "trace_id", "span_id", "exception"}
 _SUBJECT = {"order_id", "message_id", "saga_id", "payment_id", "type", "state", "step", "attempt"}
-_DETAIL = {"error", "reason", "count", "seconds", "port", "url", "path", "method", "route", "status"}
-_DETAIL |= {"revision", "required", "peer", "operation", "worker", "kind", "signal", "outcome"}
+_DETAIL = {
+    "error",
+    "reason",
+    "count",
+    "seconds",
+    "port",
+    "url",
+    "path",
+    "method",
+    "route",
+    "status",
+}
+_DETAIL |= {
+    "revision",
+    "required",
+    "peer",
+    "operation",
+    "worker",
+    "kind",
+    "signal",
+    "outcome",
+    "admin_port",
+}
 _allowed = _EVENT | _SUBJECT | _DETAIL
 
 _LEVELS = {"DEBUG": 10, "INFO": 20, "WARNING": 30, "ERROR": 40}

@@ -14,7 +14,7 @@ Kind = Literal["cmd", "reply"]
 
 
 class Body(BaseModel):
-    """What a message says. Its type is the class name; unknown extra fields are ignored (rule g)."""
+    """What a message says. Its type is the class name; extra fields are ignored (rule g)."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
     version: ClassVar[int] = 1

@@ -22,6 +22,24 @@ async def command(
     return id
 
 
+async def again(tx: Tx, saga: sa.Row[Any], attempt: int) -> None:
+    """The pending command of a saga once more, under the id and trace it had."""
+    row = {
+        "id": command_id(saga.id, saga.pending_target, saga.pending_type),
+        "kind": "cmd",
+        "target": saga.pending_target,
+        "type": saga.pending_type,
+        "version": saga.pending_version,
+        "data": saga.pending_data,
+        "created_at": tx.clock.now(),
+        "correlation_id": saga.id,
+        "causation_id": saga.id,
+        "attempt": attempt,
+        "traceparent": saga.traceparent,
+    }
+    await put(tx, row)
+
+
 async def reply(tx: Tx, address: ReplyAddress, body: Body) -> None:
     row = _content(tx, "reply", address.to, body)
     origin = {

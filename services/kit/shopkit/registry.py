@@ -40,6 +40,9 @@ class Handlers:
         """What the service has to subscribe to."""
         return tuple(sorted({kind for kind, _, _ in self._by_key}))
 
+    def knows(self, type: str) -> bool:
+        return any(name == type for _, name, _ in self._by_key)
+
     def find(self, message: Message) -> tuple[Handler[Any], Command[Any]]:
         """Raises UnknownMessage, or a ValueError when the body does not fit its model."""
         handler = self._by_key.get((message.kind, message.type, message.version))

@@ -7,13 +7,9 @@ from collections.abc import Sequence
 import structlog
 
 from shopkit import outbox
-from shopkit.db import Database
-from shopkit.faults import CrashPoints
-from shopkit.ids import Ids
+from shopkit.chassis import Chassis
 from shopkit.messages import Message
-from shopkit.metrics import Metrics
-from shopkit.settings import Settings
-from shopkit.transport import PublishFailed, Transport
+from shopkit.transport import PublishFailed
 from shopkit.waker import Waker
 
 BATCH = 64
@@ -27,34 +23,24 @@ def step_of(type: str) -> str:
 class Relay:
     """Any number of replicas may run one; a leased row belongs to one of them."""
 
-    def __init__(
-        self,
-        database: Database,
-        transport: Transport,
-        settings: Settings,
-        ids: Ids,
-        points: CrashPoints,
-        metrics: Metrics,
-        waker: Waker,
-    ) -> None:
-        self._database, self._transport, self._settings = database, transport, settings
-        self._ids, self._points, self._metrics, self._waker = ids, points, metrics, waker
+    def __init__(self, chassis: Chassis, waker: Waker) -> None:
+        self._c, self._waker = chassis, waker
 
     async def run(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
             published, failed = await self.once()
             if failed or published < BATCH:
-                await self._waker.wait(self._settings.relay_poll)
+                await self._waker.wait(self._c.settings.relay_poll)
 
     async def once(self) -> tuple[int, int]:
         """One pass over the oldest rows: how many were published and how many could not be."""
-        token = self._ids.token(12)
-        async with self._database.transaction("relay_take") as tx:
-            messages = await outbox.take(tx, token, self._settings.relay_lease, BATCH)
+        token = self._c.ids.token(12)
+        async with self._c.database.transaction("relay_take") as tx:
+            messages = await outbox.take(tx, token, self._c.settings.relay_lease, BATCH)
         if not messages:
             return 0, 0
         published = await self._publish_all(messages)
-        async with self._database.transaction("relay_sent") as tx:
+        async with self._c.database.transaction("relay_sent") as tx:
             if published:
                 await outbox.sent(tx, token, published)
             if len(published) < len(messages):
@@ -70,12 +56,12 @@ class Relay:
         return [m.id for m, r in zip(messages, results, strict=True) if r is None]
 
     async def _publish(self, message: Message) -> None:
-        step, service = step_of(message.type), self._database.service
+        step, service = step_of(message.type), self._c.database.service
         try:
-            async with self._points.around(service, step, "publish"):
-                await self._transport.publish(message)
+            async with self._c.points.around(service, step, "publish"):
+                await self._c.transport.publish(message)
         except PublishFailed as error:
             log = structlog.get_logger()
             log.warning("publish_failed", type=message.type, error=str(error), service=service)
             raise
-        self._metrics.messages_published.labels(message.type).inc()
+        self._c.metrics.messages_published.labels(message.type).inc()

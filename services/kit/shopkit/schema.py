@@ -1,7 +1,7 @@
 """The kit's own tables; every service's database holds a set of them.
 
-A changed column comes as a new `..._v2` function that alters; what `create_kit_tables_v1` makes then
-has to be frozen, because databases that ran it exist.
+A changed column comes as a new `..._v2` function that alters; what `create_kit_tables_v1` makes
+then has to be frozen, because databases that ran it exist.
 """
 
 import sqlalchemy as sa

@@ -1,4 +1,4 @@
-"""Settings from the environment; secrets also from mounted files. The one home of the environment."""
+"""Settings from the environment and mounted files: the one home of the environment."""
 
 import os
 from pathlib import Path
@@ -9,9 +9,16 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 _TIMINGS = (
-    "relay_lease relay_poll ack_wait saga_lease saga_poll resend_first resend_max saga_deadline"
-    " drain_grace"
-).split()
+    "relay_lease",
+    "relay_poll",
+    "ack_wait",
+    "saga_lease",
+    "saga_poll",
+    "resend_first",
+    "resend_max",
+    "saga_deadline",
+    "drain_grace",
+)
 
 
 class _Files(PydanticBaseSettingsSource):
@@ -48,6 +55,7 @@ class Settings(BaseSettings):
     idempotency_key: SecretStr | None = None
     data_dir: Path = Path("data")
     consumers: bool = True
+    trusted_proxies: str = "127.0.0.1"  # whose X-Forwarded-For counts; "*" behind a gateway
     sqlite_synchronous: Literal["FULL", "NORMAL"] = "FULL"
 
     drain_grace: float = Field(5, ge=0)

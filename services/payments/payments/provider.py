@@ -94,6 +94,7 @@ class _Refunds(BaseModel):
 class _Error(BaseModel):
     type: str
     code: str = "refused"
+    param: str | None = None
     payment_intent: _PaymentIntent | None = None
 
 
@@ -152,9 +153,7 @@ class StripeProvider:
         headers = {"Idempotency-Key": key} if key else {}
         return await self._send("POST", operation, path, form=form, headers=headers)
 
-    async def _send(
-        self, method: str, operation: str, path: str, **options: Any
-    ) -> httpx.Response:
+    async def _send(self, method: str, operation: str, path: str, **options: Any) -> httpx.Response:
         try:
             answer = await self._client.call(method, path, operation=operation, **options)
         except (Unreachable, BreakerOpen) as error:
@@ -181,7 +180,8 @@ def _successful(answer: httpx.Response) -> httpx.Response:
 
 def _refusal(error: _Error) -> Refused | Unresolved:
     """A key used for other parameters, or an intent the bank lost, says nothing about the money."""
-    if error.type == "idempotency_error" or error.code == "resource_missing":
+    lost = error.code == "resource_missing" and error.param != "payment_method"
+    if lost or error.type == "idempotency_error":
         return Unresolved(error.code)
     return Refused(error.code)
 

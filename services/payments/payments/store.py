@@ -74,10 +74,12 @@ async def add_refund(tx: Tx, refund: Refund, *, reason: str = "", delay: float =
     await tx.execute(sa.insert(refunds).values(values))
 
 
-async def compensate(tx: Tx, payment: Payment, *, delay: float = 0) -> None:
+async def compensate(tx: Tx, payment: Payment, *, delay: float = 0) -> bool:
     """Decides the refund a cancelled payment still needs; the caller holds the payment's lock."""
-    if wanted := domain.compensation(payment, await refunds_of(tx, payment.id)):
+    wanted = domain.compensation(payment, await refunds_of(tx, payment.id))
+    if wanted is not None:
         await add_refund(tx, wanted, delay=delay)
+    return wanted is not None
 
 
 def charge_answer(payment: Payment) -> Body | None:

@@ -1,4 +1,4 @@
-"""Message transports. None of them is needed for correctness: they may lose everything at any time."""
+"""Message transports. They may lose everything at any time: correctness needs none of them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -28,8 +28,8 @@ class Delivery(Protocol):
 class Subscription(Protocol):
     """The messages of one kind for one service."""
 
-    async def fetch(self, limit: int, timeout: float) -> Sequence[Delivery]:
-        """Waits up to `timeout` seconds for the first; none is not an error."""
+    async def fetch(self, limit: int, seconds: float) -> Sequence[Delivery]:
+        """Waits up to `seconds` for the first; none is not an error."""
 
     async def close(self) -> None:
         """Hands back what was received but not fetched."""

@@ -116,10 +116,10 @@ class MemorySubscription:
     def __init__(self, broker: MemoryBroker, queue: _Queue, ack_wait: float) -> None:
         self._broker, self._queue, self._ack_wait = broker, queue, ack_wait
 
-    async def fetch(self, limit: int, timeout: float) -> Sequence[MemoryDelivery]:
+    async def fetch(self, limit: int, seconds: float) -> Sequence[MemoryDelivery]:
         ready = self._visible()
         if not ready:
-            await self._queue.waker.wait(self._patience(timeout))
+            await self._queue.waker.wait(self._patience(seconds))
             ready = self._visible()
         return [self._hand_out(ready) for _ in range(min(limit, len(ready)))]
 
@@ -127,9 +127,9 @@ class MemorySubscription:
         now = self._broker.clock.monotonic()
         return [parcel for parcel in self._queue.parcels if parcel.hidden_until <= now]
 
-    def _patience(self, timeout: float) -> float:
+    def _patience(self, seconds: float) -> float:
         now = self._broker.clock.monotonic()
-        return min([timeout, *(p.hidden_until - now for p in self._queue.parcels)])
+        return min([seconds, *(p.hidden_until - now for p in self._queue.parcels)])
 
     def _hand_out(self, ready: list[_Parcel]) -> MemoryDelivery:
         parcel = ready.pop(self._broker.pick(len(ready)))

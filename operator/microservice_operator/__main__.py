@@ -1,0 +1,66 @@
+"""Start: arguments, settings, logging, event loop; the exit status."""
+
+import argparse
+import asyncio
+import gc
+import logging
+import sys
+from collections.abc import Sequence
+
+import uvloop
+
+from microservice_operator import handlers, logs
+from microservice_operator.app import App
+from microservice_operator.clock import Clock
+from microservice_operator.connection import connect
+from microservice_operator.errors import OperatorError
+from microservice_operator.settings import (
+    VERSION,
+    Settings,
+    explain,
+    read_platform,
+    read_settings,
+)
+
+log = logging.getLogger(__name__)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    _parse(arguments)
+    try:
+        settings = read_settings()
+        logs.configure(settings.log_level, settings.log_format)
+        gc.set_threshold(100_000, 50, 100)  # most objects of a pass die young
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_operate(settings))
+    except OperatorError as error:
+        print(f"microservice-operator: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+async def _operate(settings: Settings) -> None:
+    connection = connect(
+        settings.kubeconfig, settings.kubernetes_service_host, settings.kubernetes_service_port
+    )
+    log.info("microservice-operator %s as %s at %s", VERSION, settings.identity, connection.server)
+    app = App(settings, read_platform(settings.platform_file), connection, Clock())
+    await handlers.run(app, settings)
+    log.info("stopped")
+
+
+def _parse(arguments: Sequence[str] | None) -> None:
+    parser = argparse.ArgumentParser(
+        prog="microservice-operator",
+        description="Keeps the objects of every MicroService in a cluster as it declares them.",
+        epilog=f"environment:\n{explain()}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {VERSION}")
+    parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,257 @@
+"""One operator, wired: transport, store, informers, queue, Lease, workers; start and stop."""
+
+import asyncio
+import gc
+import logging
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from typing import Any
+
+import aiohttp
+
+from microservice_operator import permissions
+from microservice_operator.api.kinds import Kind
+from microservice_operator.api.platform import Platform
+from microservice_operator.catalog import Catalog
+from microservice_operator.clock import Clock
+from microservice_operator.cluster import DEFINITION, Cluster
+from microservice_operator.connection import Connection
+from microservice_operator.desired import KINDS, record
+from microservice_operator.errors import ApiError
+from microservice_operator.informer import Informer
+from microservice_operator.lease import Lease
+from microservice_operator.metrics import Metrics, served
+from microservice_operator.observed import Record, Ref
+from microservice_operator.reconcile import Reconciler
+from microservice_operator.settings import Settings
+from microservice_operator.store import Store
+from microservice_operator.transport import Transport
+from microservice_operator.workqueue import Key, Priority, WorkQueue
+
+GRACE = 5.0  # seconds that passes get to end when the process stops
+RESYNC = 600.0  # seconds between two passes over everything, from memory alone
+REVIEW = 300.0  # seconds between two looks at permissions that were missing
+STUCK = 300.0  # seconds without any progress after which only a restart helps
+
+log = logging.getLogger(__name__)
+
+
+class App:
+    """kopf calls `start`, `login`, `notice`, `stop`; `ended` is set when the rest has failed."""
+
+    def __init__(
+        self, settings: Settings, platform: Platform, connection: Connection, clock: Clock
+    ) -> None:
+        self.ended = asyncio.Event()
+        self._informed = asyncio.Event()
+        self.failure: BaseException | None = None
+        self.metrics = Metrics()
+        self.settings = settings
+        self.clock = clock
+        self.transport = Transport(connection, self.metrics, clock, settings.connections)
+        self.cluster = Cluster(
+            self.transport, clock, identity=settings.identity, namespace=settings.pod_namespace
+        )
+        self.lease = Lease(self.cluster, settings.identity, clock, self._lease_changed)
+        self.queue = WorkQueue(clock, settings.workers, lambda: self.lease.held)
+        self.store = Store(lambda key: self.queue.add(key, Priority.CHILD))
+        self.catalog = Catalog(KINDS.values(), self._informer, self.store.clear)
+        self.reconciler = Reconciler(
+            self.store, self.cluster, self.catalog, platform, clock, self.metrics
+        )
+        self.definitions = self._informer(DEFINITION)
+        self._task: asyncio.Task[None] | None = None
+        self._working = False
+
+    # what kopf calls
+
+    def start(self) -> None:
+        self._task = asyncio.create_task(self._run(), name="operator")
+
+    async def stop(self) -> None:
+        """Let passes end at a write boundary, hand the Lease over, close all connections."""
+        if self._task is None:
+            return
+        task, self._task = self._task, None
+        try:
+            async with asyncio.timeout(self.clock.real(GRACE)):
+                await self.queue.close()
+        except TimeoutError:
+            log.warning("passes are cut off after %d s", GRACE)
+        task.cancel()
+        await asyncio.wait([task])
+        await self.lease.release()
+        await self.transport.__aexit__()
+
+    def login(self) -> aiohttp.ClientSession:
+        return self.transport.lend()
+
+    def notice(self, type_: str | None, body: Mapping[str, Any]) -> None:
+        """An event of the MicroService watch; `type_` None means that it comes from a list."""
+        key = Key(body["metadata"]["namespace"], body["metadata"]["name"])
+        if type_ == "DELETED":
+            if self.store.forget(key, body["metadata"]["uid"]):
+                self.queue.forget(key)
+                self.reconciler.paces.pop(key, None)
+        elif self.store.notice(body, listed=type_ is None):
+            self.queue.add(key, Priority.BULK if type_ is None else Priority.USER)
+
+    # what probes ask
+
+    def waiting(self) -> str | None:
+        """Why this process could not take over now; a standby is as ready as the leader."""
+        if self._working:
+            return None
+        kinds = ", ".join(self.catalog.waiting()) or "permissions"
+        return f"not ready: waits for {kinds}"
+
+    def stuck(self) -> str | None:
+        """Why a restart would help; never an API server that is away."""
+        if (seconds := self.queue.longest()) > STUCK:
+            return f"a pass has been running for {seconds:.0f} s"
+        informers = [*self.catalog.informers.values(), self.definitions]
+        heard = [informer.heard_at for informer in informers if informer.listed]
+        if heard and max(heard) - min(heard) > STUCK:
+            return "a watch is silent while others are not"
+        return None
+
+    # the life of the operator
+
+    async def _run(self) -> None:
+        try:
+            async with AsyncExitStack() as stack:
+                if self.settings.metrics_port:
+                    await stack.enter_async_context(
+                        served(self.metrics, self.settings.metrics_port, self.waiting)
+                    )
+                watched = await self._check_permissions()
+                async with asyncio.TaskGroup() as group:
+                    await self._begin(group, watched)
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:
+            self.failure = _first(error)
+        self.ended.set()
+
+    async def _begin(self, group: asyncio.TaskGroup, watched: bool) -> None:
+        if watched:
+            group.create_task(self.definitions.run(), name="definitions")
+        self.catalog.start(group, definitions=watched)
+        await self._listed(watched)
+        group.create_task(self.lease.run(), name="lease")
+        group.create_task(self._work(group), name="work")
+        group.create_task(self._resync(), name="resync")
+        group.create_task(self._review(), name="review")
+        group.create_task(self._measure(), name="measure")
+        self._working = True
+        log.info("ready: all kinds are listed")
+
+    async def _listed(self, watched: bool) -> None:
+        """What was read so far stays for good: the collector need not look at it again."""
+        while (watched and not self.definitions.listed) or self.catalog.waiting():
+            self._informed.clear()
+            await self._informed.wait()
+        gc.collect()
+        gc.freeze()
+
+    async def _check_permissions(self) -> bool:
+        """Whether CRDs may be watched. Waits for an API server that is away; raises NotAllowed."""
+        while True:
+            try:
+                await permissions.require(self.cluster, self.settings.pod_namespace)
+                self.catalog.forbidden = await permissions.gaps(self.cluster, KINDS.values())
+                permissions.report(self.catalog.forbidden, self.metrics)
+                return await permissions.may_watch_definitions(self.cluster)
+            except ApiError as error:
+                log.warning("waiting for the API server: %s", error)
+                await self.clock.sleep(self.clock.jitter(2.0))
+
+    async def _work(self, group: asyncio.TaskGroup) -> None:
+        while True:
+            key = await self.queue.take()
+            group.create_task(self._reconcile(key), name=f"pass {key}")
+
+    async def _reconcile(self, key: Key) -> None:
+        with self.metrics.pass_seconds.time():
+            verdict = await self.reconciler.reconcile(key)
+        self.metrics.passes.labels(verdict.result).inc()
+        if verdict.retry is None:
+            self.queue.done(key, verdict.again)
+        else:
+            self.queue.failed(key, verdict.retry)
+
+    async def _resync(self) -> None:
+        while True:
+            await self.clock.sleep(self.clock.jitter(RESYNC, 0.1))
+            self._add_all()
+
+    async def _review(self) -> None:
+        """Rights that were missing may be granted later; nobody tells us."""
+        while True:
+            await self.clock.sleep(self.clock.jitter(REVIEW, 0.1))
+            if before := self.catalog.forbidden:
+                await self._check_permissions()
+                if self.catalog.forbidden != before:
+                    self.catalog.update()
+                    self._add_all()
+
+    async def _measure(self) -> None:
+        while True:
+            due = self.clock.monotonic() + 5.0
+            await self.clock.sleep(5.0)
+            now = self.clock.monotonic()
+            self.metrics.loop_lag.set(max(0.0, now - due))
+            self.metrics.queued.set(len(self.queue))
+            self.metrics.oldest.set(self.queue.oldest())
+            for kind, informer in self.catalog.informers.items():
+                self.metrics.heard.labels(kind).set(now - informer.heard_at)
+
+    def _add_all(self) -> None:
+        for key in self.store.all_keys():
+            self.queue.add(key, Priority.BULK)
+
+    def _lease_changed(self, held: bool) -> None:
+        self.metrics.leader.set(held)
+        self.queue.poke()
+
+    def _informer(self, kind: Kind) -> Informer:
+        definitions = kind is DEFINITION
+        return Informer(
+            kind,
+            api=self.cluster,
+            store=self.catalog if definitions else self.store,
+            record=_definition if definitions else record,
+            clock=self.clock,
+            relist=self.settings.relist_seconds,
+            on_event=self._seen,
+            on_listed=self._listed_kind,
+            on_failed=self._informed.set,
+        )
+
+    def _seen(self, kind: Kind, changed: bool) -> None:
+        self.metrics.events_seen.labels(kind.resource, str(changed).lower()).inc()
+
+    def _listed_kind(self, kind: Kind, first: bool) -> None:
+        """An optional kind that comes later is wanted by services that had to do without it."""
+        self._informed.set()
+        if first and kind.optional and self._working:
+            self._add_all()
+
+
+def _first(error: BaseException) -> BaseException:
+    """The one that ended the task group; its siblings were only cancelled."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+def _definition(kind: Kind, item: Mapping[str, Any]) -> Record:
+    metadata = item["metadata"]
+    return Record(
+        ref=Ref(kind.kind, metadata["name"]),
+        namespace="",
+        uid=metadata["uid"],
+        version=int(metadata["resourceVersion"]),
+        controller=None,
+        owned="",
+    )

@@ -1,0 +1,126 @@
+"""The one home of kopf: the MicroService watch, the life of the process, login and probes."""
+
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import kopf
+
+from microservice_operator.api.kinds import GROUP, MICROSERVICE, VERSION
+from microservice_operator.app import App
+from microservice_operator.settings import Settings
+
+log = logging.getLogger(__name__)
+
+
+class Endless:
+    """Backoffs that never give up; an object, since kopf would use up a generator."""
+
+    def __iter__(self) -> Iterator[float]:
+        yield from (1, 2, 5, 10, 20)
+        while True:
+            yield 30
+
+
+class NoDiffBase(kopf.DiffBaseStorage):
+    """kopf's own copies the whole object on every event, also for handlers that need no diff."""
+
+    def build(self, *, body: kopf.Body, extra_fields: Any = None) -> kopf.BodyEssence:
+        return kopf.BodyEssence()
+
+    def fetch(self, *, body: kopf.Body) -> kopf.BodyEssence | None:
+        return None
+
+    def store(self, *, body: kopf.Body, patch: kopf.Patch, essence: kopf.BodyEssence) -> None:
+        return None
+
+
+class NoProgress(kopf.ProgressStorage):
+    """`on.event` has no progress, and nothing of ours is stored on the user's object."""
+
+    def fetch(self, *, key: Any, body: kopf.Body) -> None:
+        return None
+
+    def store(self, *, key: Any, record: Any, body: kopf.Body, patch: kopf.Patch) -> None:
+        return None
+
+    def purge(self, *, key: Any, body: kopf.Body, patch: kopf.Patch) -> None:
+        return None
+
+    def touch(self, *, body: kopf.Body, patch: kopf.Patch, value: str | None) -> None:
+        return None
+
+    def clear(self, *, essence: kopf.BodyEssence) -> kopf.BodyEssence:
+        return essence
+
+
+def registry(app: App) -> kopf.OperatorRegistry:
+    """Handlers store and enqueue, without an await: kopf logs what they raise and never retries."""
+    handlers = kopf.OperatorRegistry()
+
+    @kopf.on.startup(registry=handlers)
+    async def start(**_: Any) -> None:
+        app.start()
+
+    @kopf.on.login(registry=handlers)
+    async def login(**_: Any) -> kopf.AiohttpSession:
+        return kopf.AiohttpSession(
+            server=app.transport.connection.server,
+            default_namespace=app.settings.pod_namespace,
+            aiohttp_session=app.login(),
+        )
+
+    @kopf.on.event(GROUP, VERSION, MICROSERVICE.plural, registry=handlers)
+    async def notice(event: kopf.RawEvent, **_: Any) -> None:
+        app.notice(event["type"], event["object"])
+
+    @kopf.on.probe(registry=handlers, id="stuck", errors=kopf.ErrorsMode.PERMANENT)
+    async def probe(**_: Any) -> str:
+        if reason := app.stuck():
+            raise kopf.PermanentError(reason)
+        return "no"
+
+    @kopf.on.cleanup(registry=handlers)
+    async def stop(**_: Any) -> None:
+        await app.stop()
+
+    return handlers
+
+
+def options() -> kopf.OperatorSettings:
+    """kopf watches one kind for us and writes nothing; docs/decisions says why."""
+    settings = kopf.OperatorSettings()
+    settings.persistence.diffbase_storage = NoDiffBase()
+    settings.persistence.progress_storage = NoProgress()
+    settings.persistence.consistency_timeout = 0
+    settings.queueing.idle_timeout = 0.1
+    settings.watching.chunk_size = 500
+    settings.watching.server_timeout = 290
+    settings.networking.error_backoffs = Endless()
+    settings.networking.connect_timeout = 10
+    settings.networking.request_timeout = 60
+    settings.posting.enabled = False
+    settings.peering.standalone = True
+    settings.process.ultimate_exiting_timeout = 9.0
+    return settings
+
+
+async def run(app: App, settings: Settings) -> None:
+    """Until SIGTERM, SIGINT or `app.ended`; raises what made the operator fail."""
+    try:
+        await kopf.operator(
+            registry=registry(app),
+            settings=options(),
+            clusterwide=True,
+            standalone=True,
+            stop_flag=app.ended,
+            liveness_endpoint=_endpoint(settings),
+        )
+    finally:
+        await app.stop()
+    if app.failure:
+        raise app.failure
+
+
+def _endpoint(settings: Settings) -> str | None:
+    return f"http://0.0.0.0:{settings.probe_port}/healthz" if settings.probe_port else None

@@ -1,0 +1,45 @@
+"""Wiring of auth."""
+
+import asyncio
+
+from auth import accounts, api, first_admin, sessions
+from auth.limiter import AddressLimiter
+from auth.login import PasswordCheck
+from auth.passwords import Passwords
+from auth.settings import AuthSettings
+from auth.sign_in import SignIn
+from shopkit.app import Service, World
+from shopkit.auth import Signer
+
+PATHS = ("/api/v1/users", "/api/v1/tokens", "/.well-known/jwks.json")
+
+
+def create_app(settings: AuthSettings, world: World | None = None) -> Service:
+    service = Service("auth", settings, world, package="auth", schema=1, paths=PATHS)
+    passwords = Passwords()
+    check = PasswordCheck(service, passwords)
+    service.app.state.sign_in = SignIn(service, settings, _signer(settings), passwords, check)
+    service.app.state.limiter = AddressLimiter(settings.rate_limit)
+    service.routes(api.router)
+    service.routes(api.keys_router)
+    _background(service, settings, passwords)
+    return service
+
+
+def _signer(settings: AuthSettings) -> Signer:
+    if settings.token_keys is None:
+        raise SystemExit("auth needs TOKEN_KEYS_FILE: a file with a private JWK set")
+    return Signer.from_json(settings.token_keys.get_secret_value())
+
+
+def _background(service: Service, settings: AuthSettings, passwords: Passwords) -> None:
+    async def admin(_: asyncio.Event) -> None:
+        await first_admin.ensure(service, settings, passwords)
+
+    async def sweep() -> None:
+        async with service.db.transaction("sweep") as tx:
+            await sessions.sweep(tx)
+            await accounts.sweep(tx)
+
+    service.worker("first_admin", admin)
+    service.every("sweep", 600, sweep)

@@ -1,0 +1,36 @@
+"""Wires the payments service."""
+
+from payments import api, webhooks
+from payments.handlers import Handlers, cancel_answer, charge_answer
+from payments.messages import CancelCharge, ChargePayment
+from payments.provider import StripeProvider
+from payments.settings import PaymentsSettings
+from payments.worker import Worker
+from shopkit.app import Service, World
+
+PATHS = ("/api/v1/payment-methods", "/api/v1/payments", "/api/v1/webhooks")
+
+
+def create_app(settings: PaymentsSettings, world: World | None = None) -> Service:
+    service = Service("payments", settings, world, package="payments", schema=1, paths=PATHS)
+    worker = Worker(service, settings, provider(service, settings))
+    service.app.state.worker = worker
+    service.app.state.webhook_secret = (
+        settings.webhook_secret.get_secret_value() if settings.webhook_secret else None
+    )
+    service.routes(api.router)
+    service.routes(webhooks.router)
+    handlers = Handlers(worker.wake)
+    service.on_command(ChargePayment, do=handlers.charge, answer=charge_answer)
+    service.on_command(CancelCharge, do=handlers.cancel, answer=cancel_answer)
+    service.worker("bank", worker.run)
+    return service
+
+
+def provider(service: Service, settings: PaymentsSettings) -> StripeProvider:
+    secret = settings.bank_secret.get_secret_value() if settings.bank_secret else ""
+    headers = {"Authorization": f"Bearer {secret}"}
+    deadline = settings.provider_deadline
+    return StripeProvider(
+        service.client("bank", settings.bank_url, deadline=deadline, headers=headers)
+    )
