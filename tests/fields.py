@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from copy import deepcopy
+from itertools import pairwise
 from typing import Any
 
 import orjson
@@ -25,7 +26,8 @@ UNMANAGED = {"name", "namespace", "uid", "resourceVersion", "generation", "manag
 def apply(live: dict[str, Any], applied: dict[str, Any], owners: Owners, manager: str) -> Any:
     """`live` after a forced apply by `manager`; `owners` is brought up to date."""
     result, wanted = deepcopy(live), dict(leaves(applied))
-    for path in sorted(owners.get(manager, set()) - set(wanted), key=len, reverse=True):
+    gone = owners.get(manager, set()) - set(wanted)
+    for path in sorted(gone, key=lambda path: path[-1] != "."):  # whole items first
         if not any(path in paths for other, paths in owners.items() if other != manager):
             _delete(result, path)
     for path, value in wanted.items():
@@ -121,7 +123,7 @@ def _matches(item: dict[str, Any], key: dict[str, Any]) -> bool:
 
 def _set(root: Any, path: Path, value: Any) -> None:
     node = root
-    for step, following in zip(path[:-1], path[1:], strict=True):
+    for step, following in pairwise(path):
         found = _child(node, step)
         if found is None:
             found = [] if following.startswith("k:") else {}

@@ -41,7 +41,7 @@ def kept(
     folder = settings.cache / f"{name}-{digest(inputs)}"
     if folder.exists():
         return folder
-    with locked(folder.parent / f".{folder.parent.name}.lock"):
+    with locked(folder.with_name(f".{Path(name).name}.lock")):
         if not folder.exists():
             _make(folder, make)
             _forget_older(folder)

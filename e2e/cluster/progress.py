@@ -71,7 +71,7 @@ class Progress:
 
     def _finish(self, step: Step) -> None:
         verdict = "stopped after" if sys.exc_info()[0] else "took"
-        if step.elapsed >= QUIET or self._steps == []:
+        if step.elapsed >= QUIET:
             self.say(f"{step.title}: {verdict} {duration(step.elapsed)}")
         else:
             self._clear()

@@ -74,7 +74,7 @@ class App:
             return
         task, self._task = self._task, None
         try:
-            async with asyncio.timeout(self.clock.real(GRACE)):
+            async with self.clock.timeout(GRACE):
                 await self.queue.close()
         except TimeoutError:
             log.warning("passes are cut off after %d s", GRACE)

@@ -38,6 +38,9 @@ class Clock:
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(max(0.0, self.real(seconds)))
 
+    def timeout(self, seconds: float) -> asyncio.Timeout:
+        return asyncio.timeout(self.real(seconds))
+
     def later(self, seconds: float, call: Callable[[], None]) -> asyncio.TimerHandle:
         return asyncio.get_running_loop().call_later(self.real(seconds), call)
 

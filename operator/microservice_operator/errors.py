@@ -9,7 +9,7 @@ class OperatorError(Exception):
 
 @dataclass(slots=True)
 class InvalidSpec(OperatorError):
-    """The stored spec breaks a rule; `path` is like `.spec.ports[0].port`, `reason` one sentence with the fix."""
+    """A stored spec breaks a rule: `path` like `.spec.ports[0].port`, `reason` with the fix."""
 
     path: str
     reason: str
@@ -20,7 +20,7 @@ class InvalidSpec(OperatorError):
 
 @dataclass(slots=True)
 class ApiError(OperatorError):
-    """An answer of the API server other than 2xx, or none at all (`code` 0: no connection, timeout)."""
+    """An answer of the API server other than 2xx, or none (`code` 0: no connection, timeout)."""
 
     code: int
     reason: str  # metav1.Status reason, such as "AlreadyExists", or the exception's name

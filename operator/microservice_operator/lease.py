@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import aclosing
 from typing import Any, Protocol
 
@@ -101,11 +101,11 @@ class Lease:
     async def _stand_by(self) -> None:
         """Returns when the Lease is free, expired or already ours."""
         while not self._ours and self._spec.get("holderIdentity") and self._left > 0:
-            try:
-                async with asyncio.timeout(self._clock.real(self._left)):
-                    await self._next_change()
-            except TimeoutError:
-                return
+            await _first(self._next_change(), self._expired())
+
+    async def _expired(self) -> None:
+        while self._left > 0:
+            await self._clock.sleep(self._left)
 
     @property
     def _left(self) -> float:
@@ -167,3 +167,15 @@ class Lease:
             log.info("lease %s by %s", "acquired" if held else "given up", self.identity)
         # Each time: our word may have run out and come back between two looks.
         self._on_change(held)
+
+
+async def _first(*waits: Coroutine[Any, Any, None]) -> None:
+    """Until one of them ends; raises what it raised."""
+    tasks = [asyncio.ensure_future(wait) for wait in waits]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+    done.pop().result()

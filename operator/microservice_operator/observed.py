@@ -44,6 +44,7 @@ class PodFacts:
     scheduling_message: str
     ready: bool
     containers: tuple["ContainerFacts", ...]  # init containers first
+    revision: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,7 @@ class ContainerFacts:
     exit_reason: str
     last_line: str  # last line of the termination message, at most 256 characters
     init: bool = False
+    running: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,9 @@ class Observed:
     now: str  # RFC 3339, UTC, seconds
     children: Mapping[Ref, Record]  # controlled by this MicroService's uid only
     served: frozenset[str] = frozenset()  # optional kinds (Kind.kind) whose CRD is served now
-    forbidden: Mapping[str, str] = field(default_factory=dict)  # kind -> missing verbs, "create, patch"
+    forbidden: Mapping[str, str] = field(
+        default_factory=dict
+    )  # kind -> missing verbs, "create, patch"
     pods: tuple[PodFacts, ...] | None = None  # None: nobody looked
     failing_since: str | None = None  # when the current row of transient failures began
 
@@ -97,7 +101,9 @@ class Plan:
     prune: tuple[tuple[Kind, Record], ...] = ()
     keep: tuple[Ref, ...] = ()  # already as wanted
     skipped: tuple[Ref, ...] = ()  # optional kinds whose CRD is missing
-    restores: bool = False  # a child of a service we know is missing: ask once that the service exists
+    restores: bool = (
+        False  # a child of a service we know is missing: ask once that the service exists
+    )
 
 
 @dataclass(frozen=True, slots=True)

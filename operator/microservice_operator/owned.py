@@ -14,7 +14,8 @@ import orjson
 from microservice_operator.observed import Manifest
 
 Fields = Mapping[str, Any]
-UNMANAGED = frozenset({"name", "namespace", "uid", "resourceVersion"})  # of metadata: never in managedFields
+# Of metadata; managedFields never lists them.
+UNMANAGED = frozenset({"name", "namespace", "uid", "resourceVersion"})
 
 
 def digest(live: Mapping[str, Any], manager: str) -> str:

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+from functools import cache
 
 import pytest
 import yaml
@@ -27,6 +28,7 @@ def helm() -> Helm:
 def template(helm: Helm) -> Template:
     """`template("shop", "--set", "x=y")`: the rendered text of a chart."""
 
+    @cache
     def run(name: str, *args: str) -> str:
         done = helm("template", name, str(chart(name)), "--namespace", f"{name}-home", *args)
         assert done.returncode == 0, done.stderr

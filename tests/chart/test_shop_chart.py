@@ -8,7 +8,7 @@ import jsonschema
 import pytest
 import yaml
 
-from microservice_operator.api.spec import MicroService
+from microservice_operator.api.service import MicroService
 from tests.chart.rendered import REPOSITORY, SHOP, Manifest, Render, of_kind, only
 
 SERVICES = ("auth", "bank", "catalog", "orders", "payments", "storefront")

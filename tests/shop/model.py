@@ -1,9 +1,9 @@
-"""The checkout of one order as a finite machine, explored completely.
+"""The checkout of one order as a finite machine, explored completely by model_space.py.
 
 Three parts (the saga, its stock, its payment with the bank) share only a set of messages. Delivering
-a message does not take it away, so duplicates and any order are free; losing all of them at once is
-a step, and any smaller loss lies between none and all, because no step needs a message to be absent.
-Between two steps anything may crash: only what a crash forgets, the worker's knowledge, is a field.
+one does not take it away, so duplicates and any order are free; a loss may take any. Between two
+steps anything may crash: what a crash forgets, the payment worker's knowledge, is a field.
+Change this before the saga is changed.
 """
 
 from __future__ import annotations

@@ -93,15 +93,15 @@ def _on_cancel(p: Payment, without: str) -> Steps:
     elif p.row == "NONE":
         row = "NONE" if without == Rule.PAYMENT_TOMBSTONE else "VOID"
         yield Step(p._replace(row=row), M.CancelCharge, M.ChargeCancelled)
-    elif p.row == "DECLINED" and without not in (Rule.CANCEL_DECLINED, Rule.ANSWER_AGAIN):
-        yield Step(p, M.CancelCharge, M.ChargeCancelled)
-    elif p.row == "VOID" and without != Rule.ANSWER_AGAIN:
+    elif without != Rule.ANSWER_AGAIN and not (
+        p.row == "DECLINED" and without == Rule.CANCEL_DECLINED
+    ):
         yield Step(p, M.CancelCharge, M.ChargeCancelled)
 
 
 def _compensate(p: Payment, without: str) -> Payment:
     """Open a refund for what the refunds that did not fail leave of the charge."""
-    if not p.cancel or p.row != "CHARGED" or len(p.refunds) == MOST_REFUNDS:
+    if not p.cancel or p.row != "CHARGED" or len(p.refunds) >= MOST_REFUNDS:
         return p
     rest = CHARGE - sum(r.amount for r in p.refunds if r.row != "FAILED")
     if without == Rule.REST_ONLY:

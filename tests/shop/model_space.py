@@ -48,7 +48,11 @@ class Part(Generic[State]):
 
 
 class Space:
-    """`losing_any` explores every loss of single messages, instead of all of them at once."""
+    """`losing_any` explores the loss of every single message, else only of all at once.
+
+    Between none and all lies every loss, because no step needs a message to be absent: the small
+    space finds the same, and is used where many are explored.
+    """
 
     def __init__(self, without: str = "", *, losing_any: bool = False) -> None:
         self._saga = Part(saga_steps(without))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from tests.shop.model import M, Rule
 from tests.shop.model_space import Space
 
@@ -13,12 +12,14 @@ def space() -> Space:
     return Space()
 
 
-def test_no_interleaving_loss_or_crash_violates_an_invariant() -> None:
-    assert Space(losing_any=True).violations() == set()
+def test_no_interleaving_loss_or_crash_does_harm_and_every_order_can_end_well() -> None:
+    space = Space(losing_any=True)
+    assert len(space) > 300_000
+    assert (space.violations(), space.stuck()) == (set(), 0)
 
 
-def test_a_good_end_can_be_reached_from_every_state() -> None:
-    assert Space(losing_any=True).stuck() == 0
+def test_losing_all_messages_at_once_is_as_bad_as_losing_any(space: Space) -> None:
+    assert (space.violations(), space.stuck()) == (set(), 0)
 
 
 @pytest.mark.parametrize("never", [M.ReserveStock, M.ChargePayment])

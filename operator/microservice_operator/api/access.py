@@ -61,8 +61,8 @@ class EgressRule(Model):
 class Access(Model):
     isolation: Isolation | None = Field(
         None,
-        description="None: no policy. Ingress: only callers that are named reach the pods. Full: the"
-        " pods also reach only what is named. The operator's setting if absent.",
+        description="None: no policy. Ingress: only callers that are named reach the pods. Full:"
+        " the pods also reach only what is named. The operator's setting if absent.",
     )
     ingress: tuple[IngressRule, ...] = Field(
         (), max_length=16, description="Callers beside the Gateway and the monitoring."

@@ -174,7 +174,7 @@ class Probes(Model):
     )
     readiness: Probe | None = Field(
         None,
-        description="The pod gets requests while it succeeds. If absent, the first port must accept.",
+        description="It gets requests while this succeeds. If absent, the first port must accept.",
     )
     liveness: Probe | None = Field(None, description="The container is restarted when it fails.")
 
@@ -239,7 +239,8 @@ class InitContainer(Model):
     )
     volume_mounts: VolumeMounts = Field((), description="Where volumes appear.")
     restart_policy: Literal["Always"] | None = Field(
-        None, description="Always makes it a sidecar: started first, kept running beside the others."
+        None,
+        description="Always makes it a sidecar: started first, kept running.",
     )
     startup_probe: Probe | None = Field(
         None, description="Sidecars only: what starts after it waits for its first success."

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A namespaced resource, as in `Kind("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets")`."""
+    """A namespaced resource, such as `Kind("apps/v1", "Deployment", "deployments")`."""
 
     api_version: str
     kind: str

@@ -18,14 +18,14 @@ class Gateway(Model):
     section_name: Subdomain | None = None
     scheme: Literal["http", "https"] = "https"  # in front of host names
     pod_namespace: Label | None = None  # the Gateway's own if absent
-    pod_labels: Labels = {}  # every pod of that namespace if empty
+    pod_labels: Labels = Field({})  # every pod of that namespace if empty
     url: Annotated[str, Field(max_length=256, pattern=r"^https?://[^/\s]+$")] | None = None
     """Where routes without a host name are reached from outside, such as http://127.0.0.1:8080."""
 
 
 class Monitoring(Model):
     namespace: Label | None = None  # where Prometheus runs; nobody gets in if absent
-    labels: Labels = {}  # by which Prometheus selects ServiceMonitors
+    labels: Labels = Field({})  # by which Prometheus selects ServiceMonitors
 
 
 class Platform(Model):

@@ -7,8 +7,16 @@ keeps the number whole, binary suffixes from 1024 up, otherwise decimal ones.
 from fractions import Fraction
 from math import ceil
 
-BINARY = {"Ki": 1024, "Mi": 1024**2, "Gi": 1024**3, "Ti": 1024**4, "Pi": 1024**5}
-DECIMAL = {"m": Fraction(1, 1000), "": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "P": 10**15}
+BINARY: dict[str, int] = {"Ki": 1024, "Mi": 1024**2, "Gi": 1024**3, "Ti": 1024**4, "Pi": 1024**5}
+DECIMAL: dict[str, Fraction] = {
+    "m": Fraction(1, 1000),
+    "": Fraction(1),
+    "k": Fraction(10**3),
+    "M": Fraction(10**6),
+    "G": Fraction(10**9),
+    "T": Fraction(10**12),
+    "P": Fraction(10**15),
+}
 PATTERN = r"^([0-9]{1,15}m|[0-9]{1,12}([.][0-9]{1,3})?(k|M|G|T|P|Ki|Mi|Gi|Ti|Pi)?)$"
 LARGEST = 2**63 - 1
 
@@ -26,10 +34,11 @@ def amount(text: str) -> Fraction:
 
 
 def _parse(text: str) -> tuple[Fraction, bool]:
-    digits = text.rstrip("kmMGTPi")
+    digits = text.rstrip("KkmMGTPi")
     suffix = text[len(digits) :]
     binary = suffix in BINARY
-    return Fraction(digits) * (BINARY[suffix] if binary else DECIMAL[suffix]), binary
+    factor = Fraction(BINARY[suffix]) if binary else DECIMAL[suffix]
+    return Fraction(digits) * factor, binary
 
 
 def _binary(value: int) -> str:

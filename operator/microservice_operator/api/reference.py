@@ -43,7 +43,9 @@ def _row(name: str, field: Mapping[str, Any], *, required: bool) -> str:
 
 
 def _first_description(field: Mapping[str, Any]) -> str:
-    described = (option["description"] for option in field.get("anyOf", ()) if "description" in option)
+    described = (
+        option["description"] for option in field.get("anyOf", ()) if "description" in option
+    )
     return next(described, "")
 
 

@@ -13,7 +13,9 @@ PATH = (
     r"|/[.][-A-Za-z0-9_~!$&'()*+,;=:@]([-A-Za-z0-9._~!$&'()*+,;=:@])*)+/?$"
 )
 Duration = Annotated[str, Field(max_length=24, pattern=r"^([0-9]{1,5}(h|m|s|ms)){1,4}$")]
-HeaderName = Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[A-Za-z0-9!#$%&'*+\-.^_\x60|~]+$")]
+HeaderName = Annotated[
+    str, Field(min_length=1, max_length=256, pattern=r"^[A-Za-z0-9!#$%&'*+\-.^_\x60|~]+$")
+]
 HeaderValue = Annotated[str, Field(min_length=1, max_length=1024)]
 
 

@@ -11,6 +11,8 @@ DNS_LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 LABEL_KEY = re.compile(
     rf"(?:(?=.{{1,253}}/){DNS_LABEL}(?:[.]{DNS_LABEL})*/)?[A-Za-z0-9](?:[-A-Za-z0-9_.]{{0,61}}[A-Za-z0-9])?"
 )
+INSIDE = "!self.startsWith('/') && !self.split('/').exists(p, p == '..')"
+OUTSIDE = "the path leads out of the volume; make it relative and without `..`"
 
 Label = Annotated[str, Field(min_length=1, max_length=63, pattern=rf"^{DNS_LABEL}$")]
 Subdomain = Annotated[
@@ -24,12 +26,16 @@ PortName = Annotated[
 ]
 PortNumber = Annotated[int, Field(ge=1, le=65535)]
 Protocol = Literal["TCP", "UDP", "SCTP"]
-EnvName = Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[-._a-zA-Z][-._a-zA-Z0-9]*$")]
+EnvName = Annotated[
+    str, Field(min_length=1, max_length=256, pattern=r"^[-._a-zA-Z][-._a-zA-Z0-9]*$")
+]
 DataKey = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[-._a-zA-Z0-9]+$")]
 AbsolutePath = Annotated[str, Field(min_length=1, max_length=512, pattern=r"^/[^:]*$")]
 Text = Annotated[str, Field(max_length=4096)]
 Word = Annotated[str, Field(min_length=1, max_length=256)]
-LabelValue = Annotated[str, Field(max_length=63, pattern=r"^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$")]
+LabelValue = Annotated[
+    str, Field(max_length=63, pattern=r"^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$")
+]
 FileMode = Annotated[int, Field(ge=0, le=0o777)]
 UserId = Annotated[int, Field(ge=1, le=2**31 - 1)]
 Seconds = Annotated[int, Field(ge=0, le=86400)]
@@ -44,7 +50,7 @@ def _label_key(key: str) -> str:
 
 def _relative(path: str) -> str:
     if path.startswith("/") or ".." in path.split("/"):
-        raise ValueError("the path leads out of the volume; make it relative and without `..`")
+        raise ValueError(OUTSIDE)
     return path
 
 
@@ -54,14 +60,7 @@ RelativePath = Annotated[
     Field(
         min_length=1,
         max_length=256,
-        json_schema_extra={
-            "x-kubernetes-validations": [
-                {
-                    "rule": "!self.startsWith('/') && !self.split('/').exists(p, p == '..')",
-                    "message": "the path leads out of the volume; make it relative and without `..`",
-                }
-            ]
-        },
+        json_schema_extra={"x-kubernetes-validations": [{"rule": INSIDE, "message": OUTSIDE}]},
     ),
     AfterValidator(_relative),
 ]
@@ -116,7 +115,11 @@ CountOrPercent = Annotated[
 def _port(value: Any) -> int | str:
     if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= 65535:
         return value
-    if isinstance(value, str) and re.fullmatch("[a-z][a-z0-9]*(-[a-z0-9]+)*", value) and len(value) <= 15:
+    if (
+        isinstance(value, str)
+        and re.fullmatch("[a-z][a-z0-9]*(-[a-z0-9]+)*", value)
+        and len(value) <= 15
+    ):
         return value
     raise ValueError("write a port number, or the name of an entry of spec.ports")
 

@@ -84,7 +84,9 @@ def _identity(body: Mapping[str, Any]) -> dict[str, Any]:
 def _invalid(error: ValidationError) -> InvalidSpec:
     first, *others = error.errors(include_url=False, include_context=False, include_input=False)
     reason = first["msg"].removeprefix("Value error, ")
-    return InvalidSpec(_path(first["loc"]), reason + (f" (and {len(others)} more)" if others else ""))
+    return InvalidSpec(
+        _path(first["loc"]), reason + (f" (and {len(others)} more)" if others else "")
+    )
 
 
 def _path(location: tuple[int | str, ...]) -> str:

@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from microservice_operator.api import rules
+from microservice_operator.api import rules, spec_rules
 from microservice_operator.api.access import Access
 from microservice_operator.api.autoscaling import Autoscaling
 from microservice_operator.api.container import (
@@ -107,7 +107,7 @@ DEFAULT_PORTS = (Port(name="http", port=8080),)
 
 
 class Spec(Model):
-    RULES: ClassVar[tuple[Rule, ...]] = rules.SPEC + rules.NAMED_PORTS
+    RULES: ClassVar[tuple[Rule, ...]] = spec_rules.SPEC + spec_rules.NAMED_PORTS
 
     image: Annotated[Image, Field(description="Image of the service; the only field you must set.")]
     image_pull_policy: ImagePullPolicy | None = Field(
@@ -148,15 +148,15 @@ class Spec(Model):
         (), description="Volumes of the pod. Claims and Secrets are yours to make."
     )
     volume_mounts: VolumeMounts = Field((), description="Where volumes appear in the container.")
-    init_containers: Annotated[
-        tuple[InitContainer, ...], Field(max_length=8), ListMap("name")
-    ] = Field((), description="Run one after the other before the service; sidecars stay.")
+    init_containers: Annotated[tuple[InitContainer, ...], Field(max_length=8), ListMap("name")] = (
+        Field((), description="Run one after the other before the service; sidecars stay.")
+    )
     termination_grace_period_seconds: Annotated[int, Field(ge=0, le=86400)] = Field(
         30, description="How long a pod may take to stop before it is killed."
     )
-    image_pull_secrets: Annotated[
-        tuple[LocalRef, ...], Field(max_length=8), ListMap("name")
-    ] = Field((), description="Secrets for private registries.")
+    image_pull_secrets: Annotated[tuple[LocalRef, ...], Field(max_length=8), ListMap("name")] = (
+        Field((), description="Secrets for private registries.")
+    )
     service_account_name: Subdomain | None = Field(
         None, description="An own ServiceAccount without any rights if absent."
     )
@@ -170,13 +170,14 @@ class Spec(Model):
         (), max_length=16, description="Taints of nodes that do not keep the pods away."
     )
     affinity: Affinity | None = Field(None, description="Attraction to nodes and pods.")
-    topology_spread_constraints: Annotated[
-        tuple[Spread, ...],
-        Field(max_length=8),
-        ListMap("topology_key", "when_unsatisfiable"),
-    ] | None = Field(
-        None, description="How pods are spread; over nodes, as far as possible, if absent."
-    )
+    topology_spread_constraints: (
+        Annotated[
+            tuple[Spread, ...],
+            Field(max_length=8),
+            ListMap("topology_key", "when_unsatisfiable"),
+        ]
+        | None
+    ) = Field(None, description="How pods are spread; over nodes, as far as possible, if absent.")
     priority_class_name: Subdomain | None = Field(
         None, description="Which pods go first when there is no room."
     )

@@ -25,9 +25,8 @@ class Builder(Protocol):
 
     KIND: Kind
 
-    @staticmethod
     def build(
-        service: MicroService, observed: Observed, platform: Platform
+        self, service: MicroService, observed: Observed, platform: Platform
     ) -> list[Manifest]: ...
 
 

@@ -1,4 +1,4 @@
-"""NetworkPolicy: only who is named reaches the pods; with Full, the pods reach only what is named."""
+"""NetworkPolicy: who is named reaches the pods; with Full, they reach what is named."""
 
 from collections.abc import Iterator
 from typing import Any

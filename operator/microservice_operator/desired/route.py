@@ -61,9 +61,7 @@ def parents_of(entry: Route, platform: Platform) -> tuple[Parent, ...]:
         return entry.parent_refs
     gateway = platform.gateway
     return (
-        Parent(
-            name=gateway.name, namespace=gateway.namespace, section_name=gateway.section_name
-        ),
+        Parent(name=gateway.name, namespace=gateway.namespace, section_name=gateway.section_name),
     )
 
 
@@ -131,7 +129,7 @@ def _rule(service: MicroService, entry: Route) -> dict[str, Any]:
 
 def _match(match: Match) -> dict[str, Any]:
     body = wire(match)
-    exact = {
+    exact: dict[str, Any] = {
         key: [{"type": "Exact", **item} for item in body[key]]
         for key in ("headers", "queryParams")
         if key in body

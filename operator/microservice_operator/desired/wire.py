@@ -1,4 +1,4 @@
-"""Parts of the spec in the form the API server stores, so that what we apply is what we read back."""
+"""Parts of the spec in the form the API server stores: what we apply is what we read back."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -17,4 +17,5 @@ class BankSettings(Settings):
     hang_seconds: float = Field(30, ge=0)
     webhook_spread: float = Field(2, ge=0)
     webhook_poll: float = Field(1, gt=0)
+    webhook_retry: float = Field(2, gt=0)
     key_hours: float = Field(24, gt=0)

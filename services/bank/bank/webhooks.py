@@ -1,5 +1,7 @@
 """Webhooks: signed, durable, every event sent twice and not in order, tried for about a day."""
 
+import asyncio
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,7 +15,7 @@ from bank.tables import deliveries
 from bank.wire import Json, intent_json, refund_json, signature
 from shopkit.app import Service
 from shopkit.db import Tx
-from shopkit.http import BreakerOpen, Unreachable
+from shopkit.http import BreakerOpen, Client, Unreachable
 
 COPIES, BATCH, GIVE_UP_AFTER, LONGEST_WAIT = 2, 20, 30, 3600.0
 
@@ -22,17 +24,19 @@ class Webhooks:
     """Silent where no URL is set."""
 
     def __init__(self, service: Service, settings: BankSettings) -> None:
-        self._db, self._settings, self._log = service.db, settings, service.log
-        self._clock, self._ids = service.clock, service.ids
-        self._url = settings.webhook_url
-        parts = urlsplit(settings.webhook_url or "")
-        self._path = parts.path
-        self._client = service.client("webhook", f"{parts.scheme}://{parts.netloc}")
-        self.wake = service.every("webhooks", settings.webhook_poll, self.deliver).wake
+        self._db, self._settings = service.db, settings
+        self._clock = service.clock
+        self._client: Client | None = None
+        self._wake: Callable[[], None] = lambda: None
+        if settings.webhook_url is not None:
+            parts = urlsplit(settings.webhook_url)
+            self._path = parts.path
+            self._client = service.client("webhook", f"{parts.scheme}://{parts.netloc}")
+            self._wake = service.every("webhooks", settings.webhook_poll, self.deliver).wake
 
     async def announce(self, tx: Tx, subject: Intent | Refund) -> None:
         """Rows of the transaction that changed the subject."""
-        if self._url is None:
+        if self._client is None:
             return
         event = self._event(tx, subject)
         payload = orjson.dumps(event)
@@ -40,16 +44,20 @@ class Webhooks:
             due = tx.clock.now() + timedelta(seconds=self._some_delay(tx))
             values = {"event_id": event["id"], "payload": payload, "due_at": due, "attempts": 0}
             await tx.execute(sa.insert(deliveries).values(values))
-        tx.after_commit(self.wake)
+        tx.after_commit(self._wake)
 
     async def deliver(self) -> None:
-        """One pass over what is due."""
+        """Until nothing is due."""
+        while rows := await self._due():
+            delivered = await asyncio.gather(*(self._sent(row.payload) for row in rows))
+            async with self._db.transaction("webhooks_sent") as tx:
+                for row, done in zip(rows, delivered, strict=True):
+                    await self._conclude(tx, row, delivered=done)
+
+    async def _due(self) -> Sequence[sa.Row[Any]]:
         async with self._db.read() as tx:
-            now = tx.clock.now()
-            due = sa.select(deliveries).where(deliveries.c.due_at <= now)
-            rows = await tx.all(due.order_by(deliveries.c.due_at).limit(BATCH))
-        for row in rows:
-            await self._conclude(row, delivered=await self._sent(row.payload))
+            due = sa.select(deliveries).where(deliveries.c.due_at <= tx.clock.now())
+            return await tx.all(due.order_by(deliveries.c.due_at).limit(BATCH))
 
     def _event(self, tx: Tx, subject: Intent | Refund) -> Json:
         if isinstance(subject, Intent):
@@ -69,27 +77,30 @@ class Webhooks:
         return max(0.0, (tx.ids.random() * 2 - 1) * self._settings.webhook_spread)
 
     async def _sent(self, payload: bytes) -> bool:
-        secret = self._settings.webhook_secret
-        now = int(self._clock.now().timestamp())
-        signed = signature(
-            payload, secret=secret.get_secret_value() if secret else "", timestamp=now
-        )
-        headers = {"Stripe-Signature": signed, "Content-Type": "application/json"}
+        if self._client is None:
+            return False
+        # The client writes what orjson wrote before: the same bytes that are signed here.
+        body: Json = orjson.loads(payload)
+        headers = {"Stripe-Signature": self._signature(payload), "Content-Type": "application/json"}
         try:
             answer = await self._client.call(
-                "POST", self._path, operation="webhook", json=orjson.loads(payload), headers=headers
+                "POST", self._path, operation="webhook", json=body, headers=headers
             )
         except (Unreachable, BreakerOpen):
             return False
         return answer.is_success
 
-    async def _conclude(self, row: sa.Row[Any], *, delivered: bool) -> None:
-        this = deliveries.c.id == row.id
-        attempts = row.attempts + 1
-        async with self._db.transaction("webhook_sent") as tx:
-            if delivered or attempts >= GIVE_UP_AFTER:
-                await tx.execute(sa.delete(deliveries).where(this))
-                return
-            wait = timedelta(seconds=min(LONGEST_WAIT, 2.0**attempts))
-            values = {"attempts": attempts, "due_at": tx.clock.now() + wait}
-            await tx.execute(sa.update(deliveries).where(this).values(values))
+    def _signature(self, payload: bytes) -> str:
+        secret = self._settings.webhook_secret
+        now = int(self._clock.now().timestamp())
+        return signature(payload, secret=secret.get_secret_value() if secret else "", timestamp=now)
+
+    async def _conclude(self, tx: Tx, row: sa.Row[Any], *, delivered: bool) -> None:
+        this, attempts = deliveries.c.id == row.id, row.attempts + 1
+        if delivered or attempts >= GIVE_UP_AFTER:
+            await tx.execute(sa.delete(deliveries).where(this))
+            return
+        seconds = min(LONGEST_WAIT, self._settings.webhook_retry * 2.0**row.attempts)
+        later = tx.clock.now() + timedelta(seconds=seconds)
+        values = {"attempts": attempts, "due_at": later}
+        await tx.execute(sa.update(deliveries).where(this).values(values))

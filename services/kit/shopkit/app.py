@@ -9,7 +9,7 @@ import httpx
 import structlog
 from fastapi import APIRouter
 
-from shopkit import gauges, idempotency, inbox, migrate
+from shopkit import gauges, idempotency, inbox
 from shopkit.auth import AUDIENCE, ISSUER, Verifier
 from shopkit.chassis import Chassis
 from shopkit.client import Client
@@ -29,7 +29,6 @@ from shopkit.settings import Settings
 from shopkit.tasks import Run, Tasks
 from shopkit.transport import Transport
 from shopkit.transport.memory import MemoryTransport
-from shopkit.transport.nats import NatsTransport
 from shopkit.waker import Waker, first_of
 from shopkit.world import World
 
@@ -247,12 +246,16 @@ class Service:
         await self._close()
 
     async def migrate(self) -> int:
+        from shopkit import migrate  # slow to import; `serve` on PostgreSQL never needs it
+
         return await migrate.upgrade(self.db, self.package)
 
 
 def _transport(name: str, settings: Settings, world: World) -> Transport:
     if settings.nats_url is None:
         return MemoryTransport(name, world.broker, settings.ack_wait)
+    from shopkit.transport.nats import NatsTransport  # slow to import; the embedded shop needs none
+
     url = settings.nats_url.get_secret_value()
     return NatsTransport(name, url, settings.ack_wait, world.clock)
 

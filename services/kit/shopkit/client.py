@@ -11,6 +11,7 @@ import stamina
 from shopkit import traces
 from shopkit.breaker import Breaker
 from shopkit.clock import Clock
+from shopkit.db import open_transaction
 from shopkit.faults import CrashPoints
 from shopkit.metrics import Metrics
 
@@ -56,6 +57,8 @@ class Client:
         deadline: float | None = None,
     ) -> httpx.Response:
         """Any status is an answer. `idempotent`: may be sent again when no answer came."""
+        if step := open_transaction():
+            raise RuntimeError(f"{operation} inside the transaction {step}: use a worker")
         request = self._http.build_request(
             method, path, **_content(json, form), headers=dict(headers or {})
         )

@@ -1,7 +1,8 @@
 """The database: one transaction type over PostgreSQL and SQLite, one code above."""
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal, cast
@@ -27,6 +28,14 @@ Statement = sa.Executable | str
 Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
 
 _LOCK_NOT_AVAILABLE, _DEADLOCK = "55P03", "40P01"
+
+
+_open: ContextVar[str] = ContextVar("open_transaction", default="")
+
+
+def open_transaction() -> str:
+    """The step whose transaction this task has open, or "": nobody is called meanwhile (rule i)."""
+    return _open.get()
 
 
 class DatabaseAway(Unavailable):
@@ -93,6 +102,15 @@ class Tx:
         self._after_commit.append(call)
 
 
+@contextmanager
+def _marked(step: str) -> Iterator[None]:
+    before = _open.set(step)
+    try:
+        yield
+    finally:
+        _open.reset(before)
+
+
 class _translated:
     """Driver errors that only mean "not now" become ours."""
 
@@ -139,7 +157,8 @@ class Database:
         async with self._connected(self._engines.write) as connection:
             tx = self._tx(connection)
             async with connection.begin() as transaction:
-                yield tx
+                with _marked(step):
+                    yield tx
                 self._points.point(self.service, step, "before", "commit")
                 with _translated():
                     await transaction.commit()

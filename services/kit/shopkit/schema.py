@@ -5,7 +5,6 @@ then has to be frozen, because databases that ran it exist.
 """
 
 import sqlalchemy as sa
-from alembic import op
 
 from shopkit.columns import Id, Json, Timestamp
 
@@ -92,4 +91,7 @@ sagas = sa.Table(
 
 def create_kit_tables_v1() -> None:
     """For a service's first migration."""
+    # alembic costs a third of a service's start and is needed only here.
+    from alembic import op
+
     metadata.create_all(op.get_bind(), checkfirst=False)

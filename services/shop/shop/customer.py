@@ -1,7 +1,7 @@
 """A customer of the shop, over HTTP alone: what the page does, without a browser."""
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +11,7 @@ import httpx
 API = "/api/v1"
 FINAL = frozenset({"COMPLETED", "CANCELLED", "REJECTED"})
 Json = dict[str, Any]
+Headers = Mapping[str, str]
 
 
 class ShopError(Exception):
@@ -30,17 +31,32 @@ class Visitor:
         self._client = client
         self._headers: dict[str, str] = {}
 
-    def call(self, method: str, path: str, body: Json | None = None, *, key: str = "") -> Any:
+    def call(
+        self,
+        method: str,
+        path: str,
+        body: Json | None = None,
+        *,
+        key: str = "",
+        headers: Headers | None = None,
+    ) -> Any:
         """Raises ShopError for anything but a success; returns the JSON body, if any."""
-        response = self.send(method, path, body, key=key)
+        response = self.send(method, path, body, key=key, headers=headers)
         if response.is_error:
             raise ShopError(f"{method} {path}: {_said(response)}")
         return response.json() if response.content else None
 
     def send(
-        self, method: str, path: str, body: Json | None = None, *, key: str = "", **headers: str
+        self,
+        method: str,
+        path: str,
+        body: Json | None = None,
+        *,
+        key: str = "",
+        headers: Headers | None = None,
     ) -> httpx.Response:
-        sent = self._headers | headers | ({"Idempotency-Key": key} if key else {})
+        """Any answer; raises ShopError when there is none."""
+        sent = {**self._headers, **(headers or {}), **({"Idempotency-Key": key} if key else {})}
         try:
             return self._client.request(method, f"{API}{path}", json=body, headers=sent)
         except httpx.TransportError as error:

@@ -8,9 +8,11 @@ export const product = (sku, signal) => get(`/products/${encodeURIComponent(sku)
 
 export const products = (query, signal) => get(`/products?${new URLSearchParams(query)}`, { auth: false, signal });
 
-/** Only pictures of this shop's own origin: the page may load nothing else anyway. */
+/** A picture that is missing leaves its frame empty. */
 export function picture({ image, title }, size = 600, lazy = true) {
-  return h("img", { src: image, alt: title, width: size, height: size, loading: lazy ? "lazy" : "eager", decoding: "async" });
+  if (!image) return null;
+  const shown = { src: image, alt: title, width: size, height: size, loading: lazy ? "lazy" : "eager", decoding: "async" };
+  return h("img", { ...shown, onerror: (event) => event.currentTarget.remove() });
 }
 
 export function stock(available) {

