@@ -154,6 +154,10 @@ class FakeApi:
         for queue in watches:
             queue.put_nowait(None)
 
+    def tell(self, kind: Kind, event: str, live: dict[str, Any]) -> None:
+        """Say something to the watches of a kind that did not happen to the store."""
+        self._emit(kind.resource, event, deepcopy(live))
+
     def writes(self, user: str = "operator") -> Counter[str]:
         """Mutating requests but reviews and the Lease, as `verb resource`."""
         ignored = {REVIEW.resource, LEASE.resource}

@@ -66,6 +66,9 @@ class Operator:
 
     async def _operate(self) -> None:
         self._loop = asyncio.get_running_loop()
+        await handlers.run(self._make, self._settings)
+
+    def _make(self) -> App:
         self._app = App(self._settings, PLATFORM, self._connection, self._clock)
         self._started.set()
-        await handlers.run(self._app, self._settings)
+        return self._app

@@ -87,17 +87,22 @@ class Cluster:
     def is_complete(self) -> bool:
         if len(self.nodes(running=True)) != self.size:
             return False
-        self.write_kubeconfig()
+        return self._marked() or (self.write_kubeconfig() and self._marked())
+
+    def _marked(self) -> bool:
         query = ("get", "configmap", MARK, "-n", "kube-system", "-o", "jsonpath={.data.identity}")
         return self.asked(*query) == self.identity()
 
-    def write_kubeconfig(self) -> None:
-        """Another checkout may have made the cluster."""
+    def write_kubeconfig(self) -> bool:
+        """Whether it changed: another checkout may have made the cluster, or made it again."""
         kind = tools.path(self.settings, tools.KIND)
-        if text := command.answer(kind, "get", "kubeconfig", "--name", self.kind_name):
-            self.kubeconfig.parent.mkdir(parents=True, exist_ok=True)
-            self.kubeconfig.write_text(f"{text}\n")
-            self.kubeconfig.chmod(0o600)
+        text = command.answer(kind, "get", "kubeconfig", "--name", self.kind_name)
+        if not text or (self.kubeconfig.exists() and self.kubeconfig.read_text() == f"{text}\n"):
+            return False
+        self.kubeconfig.parent.mkdir(parents=True, exist_ok=True)
+        self.kubeconfig.write_text(f"{text}\n")
+        self.kubeconfig.chmod(0o600)
+        return True
 
     def gateway_url(self) -> str:
         port = f"{GATEWAY_NODE_PORT}/tcp"

@@ -13,7 +13,7 @@ from e2e.cluster.settings import Settings
 from e2e.cluster.waiting import wait_for
 
 FIRST_GATEWAY_PORT = 8080
-TAINT = "node-role.kubernetes.io/control-plane"
+CONTROL_PLANE = "node-role.kubernetes.io/control-plane"
 COMES_BACK_WITHIN = 45.0  # seconds, after the engine was killed and started again
 
 
@@ -75,7 +75,7 @@ def _create(cluster: Cluster) -> None:
     with progress.step(f"create the cluster {cluster.kind_name}", cluster.shape.usual):
         _run_kind(cluster, node, port)
         if cluster.shape.workers:
-            cluster.kubectl("taint", "nodes", "--all", f"{TAINT}-")
+            cluster.kubectl("taint", "nodes", "--selector", CONTROL_PLANE, f"{CONTROL_PLANE}-")
         gateway_api.install(cluster)
         cluster.kubectl("wait", "node", "--all", "--for=condition=Ready", "--timeout=120s")
         for name in ("coredns", "local-path-provisioner"):

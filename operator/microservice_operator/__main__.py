@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         gc.set_threshold(100_000, 50, 100)  # most objects of a pass die young
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_operate(settings))
-    except OperatorError as error:
+    except (OperatorError, OSError) as error:  # OSError: a port in use, an unreadable file
         print(f"microservice-operator: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -46,8 +46,8 @@ async def _operate(settings: Settings) -> None:
         settings.kubeconfig, settings.kubernetes_service_host, settings.kubernetes_service_port
     )
     log.info("microservice-operator %s as %s at %s", VERSION, settings.identity, connection.server)
-    app = App(settings, read_platform(settings.platform_file), connection, Clock())
-    await handlers.run(app, settings)
+    platform, clock = read_platform(settings.platform_file), Clock()
+    await handlers.run(lambda: App(settings, platform, connection, clock), settings)
     log.info("stopped")
 
 

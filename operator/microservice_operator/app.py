@@ -10,7 +10,7 @@ from typing import Any
 import aiohttp
 
 from microservice_operator import permissions
-from microservice_operator.api.kinds import Kind
+from microservice_operator.api.kinds import MICROSERVICE, Kind
 from microservice_operator.api.platform import Platform
 from microservice_operator.catalog import Catalog
 from microservice_operator.clock import Clock
@@ -45,6 +45,7 @@ class App:
         self.ended = asyncio.Event()
         self._informed = asyncio.Event()
         self.failure: BaseException | None = None
+        self.again = False  # ended only to begin anew
         self.metrics = Metrics()
         self.settings = settings
         self.clock = clock
@@ -55,13 +56,15 @@ class App:
         self.lease = Lease(self.cluster, settings.identity, clock, self._lease_changed)
         self.queue = WorkQueue(clock, settings.workers, lambda: self.lease.held)
         self.store = Store(lambda key: self.queue.add(key, Priority.CHILD))
-        self.catalog = Catalog(KINDS.values(), self._informer, self.store.clear)
+        self.catalog = Catalog(
+            KINDS.values(), self._informer, gone=self._kind_gone, changed=self._definitions_changed
+        )
         self.reconciler = Reconciler(
             self.store, self.cluster, self.catalog, platform, clock, self.metrics
         )
         self.definitions = self._informer(DEFINITION)
         self._task: asyncio.Task[None] | None = None
-        self._working = False
+        self._waits_for: str | None = "the API server"
 
     # what kopf calls
 
@@ -70,6 +73,7 @@ class App:
 
     async def stop(self) -> None:
         """Let passes end at a write boundary, hand the Lease over, close all connections."""
+        self.ended.set()  # kopf forgets the task that waits for it, and then waits 5 s for that
         if self._task is None:
             return
         task, self._task = self._task, None
@@ -100,10 +104,7 @@ class App:
 
     def waiting(self) -> str | None:
         """Why this process could not take over now; a standby is as ready as the leader."""
-        if self._working:
-            return None
-        kinds = ", ".join(self.catalog.waiting()) or "permissions"
-        return f"not ready: waits for {kinds}"
+        return None if self._waits_for is None else f"not ready: waits for {self._waits_for}"
 
     def stuck(self) -> str | None:
         """Why a restart would help; never an API server that is away."""
@@ -125,13 +126,41 @@ class App:
                         served(self.metrics, self.settings.metrics_port, self.waiting)
                     )
                 watched = await self._check_permissions()
-                async with asyncio.TaskGroup() as group:
-                    await self._begin(group, watched)
+                if await self._defined():
+                    async with asyncio.TaskGroup() as group:
+                        await self._begin(group, watched)
         except asyncio.CancelledError:
             raise
         except BaseException as error:
             self.failure = _first(error)
         self.ended.set()
+
+    async def _defined(self) -> bool:
+        """Whether MicroServices are served. If not, waits for that, to begin anew."""
+        while not await self._serves_microservices():
+            if not self.again:
+                log.warning("waiting for the CRD %s", MICROSERVICE.resource)
+            self.again, self._waits_for = True, f"the CRD {MICROSERVICE.resource}"
+            await self.clock.sleep(1.0)
+        return not self.again
+
+    async def _serves_microservices(self) -> bool:
+        try:
+            return await self.cluster.serves(MICROSERVICE)
+        except ApiError as error:
+            log.debug("discovery: %s", error)
+            return False
+
+    def _definitions_changed(self) -> None:
+        """kopf stops its watch without our CRD, and finds a new one too early to start it again."""
+        if self._waits_for is None and not self.catalog.defined(MICROSERVICE):
+            log.warning("the CRD %s is gone", MICROSERVICE.resource)
+            self.again = True
+            self.ended.set()
+
+    def _kind_gone(self, kind: str) -> None:
+        self.store.clear(kind)
+        self._add_all()
 
     async def _begin(self, group: asyncio.TaskGroup, watched: bool) -> None:
         if watched:
@@ -143,12 +172,13 @@ class App:
         group.create_task(self._resync(), name="resync")
         group.create_task(self._review(), name="review")
         group.create_task(self._measure(), name="measure")
-        self._working = True
+        self._waits_for = None
         log.info("ready: all kinds are listed")
 
     async def _listed(self, watched: bool) -> None:
         """What was read so far stays for good: the collector need not look at it again."""
         while (watched and not self.definitions.listed) or self.catalog.waiting():
+            self._waits_for = f"lists of {', '.join(self.catalog.waiting())}"
             self._informed.clear()
             await self._informed.wait()
         gc.collect()
@@ -234,7 +264,7 @@ class App:
     def _listed_kind(self, kind: Kind, first: bool) -> None:
         """An optional kind that comes later is wanted by services that had to do without it."""
         self._informed.set()
-        if first and kind.optional and self._working:
+        if first and kind.optional and self._waits_for is None:
             self._add_all()
 
 

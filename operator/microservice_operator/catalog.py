@@ -16,13 +16,16 @@ class Catalog:
         self,
         kinds: Iterable[Kind],
         informer: Callable[[Kind], Informer],
+        *,
         gone: Callable[[str], None],
+        changed: Callable[[], None],
     ) -> None:
         self.forbidden: dict[str, str] = {}
         self.informers: dict[str, Informer] = {}
         self._kinds = {kind.resource: kind for kind in kinds}
         self._informer = informer
         self._gone = gone
+        self._changed = changed
         self._definitions: dict[str, int] = {}
         self._version = 0
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -46,6 +49,10 @@ class Catalog:
             if not informer.listed and not (informer.error and informer.error.code in (403, 404))
         ]
 
+    def defined(self, kind: Kind) -> bool:
+        """Whether its CRD exists; true where CRDs may not be watched."""
+        return not self._watched or kind.resource in self._definitions
+
     def start(self, group: asyncio.TaskGroup, *, definitions: bool) -> None:
         """Without the right to watch `definitions`, optional kinds are tried again and again."""
         self._group, self._watched = group, definitions
@@ -58,11 +65,11 @@ class Catalog:
                 self._begin(kind)
             elif not self._usable(kind) and kind.kind in self._tasks:
                 self._end(kind)
+        self._changed()
 
     def _usable(self, kind: Kind) -> bool:
         readable = not {"list", "watch"} & set(self.forbidden.get(kind.kind, "").split(", "))
-        served = not kind.optional or not self._watched or kind.resource in self._definitions
-        return readable and served
+        return readable and (not kind.optional or self.defined(kind))
 
     def _begin(self, kind: Kind) -> None:
         assert self._group is not None

@@ -170,6 +170,17 @@ class Cluster:
 
     # ourselves
 
+    async def serves(self, kind: Kind) -> bool:
+        """Whether discovery shows the kind, which comes seconds after its CRD was made."""
+        call = Call("get", "discovery", "discovery")
+        try:
+            answer = await self._transport.request(call, f"/apis/{kind.api_version}")
+        except ApiError as error:
+            if error.code == 404:
+                return False
+            raise
+        return any(resource["name"] == kind.plural for resource in answer["resources"])
+
     async def may(self, verb: str, resource: str, *, namespace: str = "", name: str = "") -> bool:
         """Our own right, with `resource` like `deployments.apps` or `microservices.x/status`."""
         path, _, subresource = resource.partition("/")

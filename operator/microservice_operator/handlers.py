@@ -1,7 +1,7 @@
 """The one home of kopf: the MicroService watch, the life of the process, login and probes."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import kopf
@@ -105,8 +105,19 @@ def options() -> kopf.OperatorSettings:
     return settings
 
 
-async def run(app: App, settings: Settings) -> None:
-    """Until SIGTERM, SIGINT or `app.ended`; raises what made the operator fail."""
+async def run(make: Callable[[], App], settings: Settings) -> None:
+    """Until SIGTERM or SIGINT; raises what made the operator fail.
+
+    kopf looks for our CRD when it starts, and later too early: it scans as soon as a CRD is made,
+    but the API server serves it seconds after that. So when it comes, kopf starts anew."""
+    again = True
+    while again:
+        app = make()
+        await _once(app, settings)
+        again = app.again
+
+
+async def _once(app: App, settings: Settings) -> None:
     try:
         await kopf.operator(
             registry=registry(app),

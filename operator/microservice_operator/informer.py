@@ -120,7 +120,8 @@ class Informer:
         self.heard_at = self._clock.monotonic()
 
     async def _rest(self, error: ApiError, failures: int) -> None:
-        if error.code not in (0, 410):
+        expected = error.code in (0, 410) or (error.code == 404 and self.kind.optional)
+        if not expected:
             log.warning("watch of %s: %s", self.kind.resource, error)
         self.error = error
         self._on_failed()

@@ -7,7 +7,12 @@ from typing import Literal
 
 import orjson
 
-KOPF = logging.WARNING  # below that, kopf writes a line for every event
+QUIET = {
+    "kopf": logging.WARNING,  # below that, a line for every event
+    "kopf._core.reactor.observation": logging.ERROR,  # it warns of our CRD again and again
+    "aiohttp.access": logging.WARNING,  # every probe
+    "asyncio": logging.WARNING,
+}
 
 
 class Plain(logging.Formatter):
@@ -33,5 +38,5 @@ def configure(level: str, style: Literal["auto", "plain", "json"]) -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(Plain() if plain else Json())
     logging.basicConfig(level=level, handlers=[handler], force=True)
-    logging.getLogger("kopf").setLevel(max(KOPF, logging.getLevelName(level)))
-    logging.getLogger("asyncio").setLevel(logging.WARNING)
+    for name, least in QUIET.items():
+        logging.getLogger(name).setLevel(max(least, logging.getLevelName(level)))

@@ -180,7 +180,7 @@ def _refused(response: aiohttp.ClientResponse, raw: bytes) -> ApiError:
         reason, message = status.get("reason", ""), status.get("message", "")
         cause = causes[0].get("reason", "")
     except (orjson.JSONDecodeError, AttributeError):
-        reason, message, cause = "", raw[:256].decode(errors="replace"), ""
+        reason, message, cause = "", raw[:256].decode(errors="replace").strip(), ""
     return ApiError(
         code=response.status,
         reason=reason or response.reason or "",

@@ -6,8 +6,10 @@ from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Any
 
+import yaml
 from e2e.cluster import settings
 
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the CRD is long, libyaml is quick
 REPOSITORY = Path(__file__).parents[2]
 OPERATOR = "microservice-operator"
 SHOP = "shop"
@@ -22,10 +24,19 @@ def chart(name: str) -> Path:
     return REPOSITORY / "charts" / name
 
 
-def find_helm() -> str | None:
-    """The host's, else the one the cluster tool built."""
-    built = settings.load().cache.glob("go/helm-*/helm")
-    return shutil.which("helm") or next(map(str, built), None)
+def has_helm() -> bool:
+    """Here already: the host's, or one that the cluster tool built."""
+    return bool(shutil.which("helm") or any(settings.load().cache.glob("go/helm-*/helm")))
+
+
+def load_all(text: str) -> list[Manifest]:
+    return [each for each in yaml.load_all(text, LOADER) if each]
+
+
+def load_crd() -> Manifest:
+    """The generated one."""
+    (crd,) = load_all((REPOSITORY / "crds" / "microservices.yaml").read_text())
+    return crd
 
 
 def of_kind(kind: str, manifests: Iterable[Manifest]) -> list[Manifest]:

@@ -3,9 +3,9 @@
 import re
 
 import pytest
+from tests.chart.rendered import OPERATOR, REPOSITORY, Manifest, Render, of_kind, only
 
 from microservice_operator.desired import BUILDERS
-from tests.chart.rendered import OPERATOR, REPOSITORY, Manifest, Render, of_kind, only
 
 READ = frozenset({"get", "list", "watch"})
 CHILD = READ | {"create", "patch", "delete"}

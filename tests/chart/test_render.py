@@ -7,11 +7,8 @@ from typing import Any
 
 import pytest
 import yaml
-from pydantic import BaseModel
-
 from charts.generate import generated
-from microservice_operator.api.platform import Platform
-from microservice_operator.settings import Settings
+from pydantic import BaseModel
 from tests.chart.rendered import (
     OPERATOR,
     REPOSITORY,
@@ -19,10 +16,14 @@ from tests.chart.rendered import (
     Helm,
     Render,
     chart,
+    load_crd,
     of_kind,
     only,
     pod_specs,
 )
+
+from microservice_operator.api.platform import Platform
+from microservice_operator.settings import Settings
 
 EVERYTHING = ("--set", "networkPolicy.enabled=true,metrics.serviceMonitor.enabled=true")
 RESTRICTED = {
@@ -68,7 +69,7 @@ def test_the_operator_reads_the_settings_the_chart_writes(render: Render) -> Non
 
 
 def unset(model: BaseModel) -> set[str]:
-    """Fields, at any depth, that the values did not set: the chart would hide them from its users."""
+    """Fields, at any depth, that no value sets: the chart would hide them from its users."""
     nested = [value for value in dict(model).values() if isinstance(value, BaseModel)]
     own = type(model).model_fields.keys() - model.model_fields_set
     return own.union(*map(unset, nested))
@@ -127,9 +128,8 @@ def test_one_replica_has_no_budget_that_would_block_a_drain(render: Render) -> N
 
 
 def test_the_crd_is_the_generated_one_and_survives_an_uninstall(render: Render) -> None:
-    generated = yaml.safe_load((REPOSITORY / "crds" / "microservices.yaml").read_text())
     rendered = only("CustomResourceDefinition", render(OPERATOR))
-    assert rendered == generated
+    assert rendered == load_crd()
     assert rendered["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep"
 
 

@@ -1,28 +1,25 @@
-"""The shop as its team would write it: valid for the operator and for the API server, nothing dangling."""
+"""The shop as its team would write it: valid for operator and API server, nothing dangling."""
 
+import importlib
 import re
 from collections.abc import Iterator
 from typing import Any
 
 import jsonschema
 import pytest
-import yaml
+from tests.chart.rendered import REPOSITORY, SHOP, Manifest, Render, load_crd, of_kind, only
 
 from microservice_operator.api.service import MicroService
-from tests.chart.rendered import REPOSITORY, SHOP, Manifest, Render, of_kind, only
+from shop.cluster_secrets import Namespaces, secret_list
+from shopkit.settings import Settings
 
 SERVICES = ("auth", "bank", "catalog", "orders", "payments", "storefront")
-SECRETS = {  # made by `shop secrets`: name -> keys
-    **{f"{svc}-{what}": {"url"} for svc in SERVICES for what in ("db", "nats")},
-    "token-keys": {"keys.json"},
-    "token-jwks": {"jwks.json"},
-    "quote-keys": {"keys.json"},
-    "quote-jwks": {"jwks.json"},
-    "idempotency": {"key"},
-    "bank-api": {"secret", "webhook"},
-    "shop-admin": {"email", "password"},
+SECRETS = {  # name -> keys, in the namespace of the shop
+    secret["metadata"]["name"]: secret["stringData"].keys()
+    for secret in secret_list(Namespaces())["items"]
+    if secret["metadata"]["namespace"] == Namespaces().shop
 }
-PATHS = {  # every public path of the shop, and the service that answers it
+PATHS = {  # every public path, and the service that answers it
     "/api/v1/users": "auth",
     "/api/v1/tokens": "auth",
     "/.well-known/jwks.json": "auth",
@@ -61,13 +58,17 @@ def test_the_operator_accepts_it(shop: dict[str, Manifest], name: str) -> None:
     assert MicroService.parse(live(shop[name])).name == name
 
 
+@pytest.fixture(scope="module")
+def schema() -> Manifest:
+    (version,) = load_crd()["spec"]["versions"]
+    spec: Manifest = closed(version["schema"]["openAPIV3Schema"]["properties"]["spec"])
+    return spec
+
+
 @pytest.mark.parametrize("name", SERVICES)
 def test_the_schema_of_the_crd_accepts_it_and_knows_every_field(
-    shop: dict[str, Manifest], name: str
+    shop: dict[str, Manifest], schema: Manifest, name: str
 ) -> None:
-    crd = yaml.safe_load((REPOSITORY / "crds" / "microservices.yaml").read_text())
-    (version,) = crd["spec"]["versions"]
-    schema = closed(version["schema"]["openAPIV3Schema"]["properties"]["spec"])
     jsonschema.validate(shop[name]["spec"], schema)
 
 
@@ -133,6 +134,28 @@ def test_every_public_path_goes_to_the_service_that_owns_it(shop: dict[str, Mani
         for match in route["matches"]
     }
     assert routed == PATHS
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_a_routed_path_is_one_the_service_answers(shop: dict[str, Manifest], name: str) -> None:
+    answered: tuple[str, ...] = getattr(importlib.import_module(f"{name}.app"), "PATHS", ("/",))
+    routed = [path for path, owner in PATHS.items() if owner == name]
+    assert all(any(path.startswith(root) for root in answered) for path in routed)
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_the_service_knows_every_variable_it_is_given(shop: dict[str, Manifest], name: str) -> None:
+    settings = getattr(importlib.import_module(f"{name}.settings"), f"{name.capitalize()}Settings")
+    known: set[str] = {field.upper() for field in settings.model_fields}
+    given = {variable["name"].removesuffix("_FILE") for variable in shop[name]["spec"]["env"]}
+    assert given <= known
+
+
+@pytest.mark.parametrize("level", ["debug", "warning"])
+def test_the_log_level_is_one_the_services_accept(render: Render, level: str) -> None:
+    for each in of_kind("MicroService", render(SHOP, "--set", f"logLevel={level}")):
+        (value,) = (v["value"] for v in each["spec"]["env"] if v["name"] == "LOG_LEVEL")
+        assert Settings(log_level=value).log_level == level.upper()
 
 
 def test_no_route_reaches_an_admin_port(shop: dict[str, Manifest]) -> None:

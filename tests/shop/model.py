@@ -1,6 +1,6 @@
 """The checkout of one order as a finite machine, explored completely by model_space.py.
 
-Three parts (the saga, its stock, its payment with the bank) share only a set of messages. Delivering
+Three parts (the saga, its stock, its payment with the bank) share only a set of messages. Handling
 one does not take it away, so duplicates and any order are free; a loss may take any. Between two
 steps anything may crash: what a crash forgets, the payment worker's knowledge, is a field.
 Change this before the saga is changed.

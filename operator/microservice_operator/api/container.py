@@ -4,9 +4,10 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from microservice_operator.api import rules
+from microservice_operator.api import container_rules as rules
 from microservice_operator.api.model import ListMap, Model, Rule
 from microservice_operator.api.scalars import (
+    LABEL_KEY,
     AbsolutePath,
     DataKey,
     EnvName,
@@ -24,6 +25,7 @@ from microservice_operator.api.scalars import (
 )
 
 ImagePullPolicy = Literal["Always", "IfNotPresent", "Never"]
+Unit = Literal["1m", "1", "1k", "1M", "1G", "1T", "1P", "1Ki", "1Mi", "1Gi", "1Ti", "1Pi"]
 Image = Annotated[str, Field(min_length=1, max_length=512, pattern=r"^[^\s]+$")]
 
 
@@ -35,11 +37,21 @@ class KeyRef(Model):
 
 class FieldRef(Model):
     field_path: Annotated[
-        Word, Field(description="A field of the pod, such as metadata.name or status.podIP.")
+        str,
+        Field(
+            max_length=512,
+            pattern=rf"^(metadata[.](name|namespace|uid|(labels|annotations)\['{LABEL_KEY}'\])"
+            r"|spec[.](nodeName|serviceAccountName)|status[.](hostIP|hostIPs|podIP|podIPs))$",
+            description="A field of the pod: metadata.name, .namespace, .uid, .labels['key'] or"
+            " .annotations['key'], spec.nodeName or .serviceAccountName, status.podIP, .podIPs,"
+            " .hostIP or .hostIPs.",
+        ),
     ]
 
 
 class ResourceFieldRef(Model):
+    RULES: ClassVar[tuple[Rule, ...]] = rules.RESOURCE_FIELD
+
     container_name: Label | None = Field(
         None, description="The container meant; needed in volumes only."
     )
@@ -51,7 +63,7 @@ class ResourceFieldRef(Model):
         "requests.memory",
         "requests.ephemeral-storage",
     ] = Field(description="The request or limit that is shown.")
-    divisor: Quantity | None = Field(None, description="The unit of the value: 1 or 1m, 1Mi, ...")
+    divisor: Unit | None = Field(None, description="The unit of the value; 1 if absent.")
 
 
 class EnvSource(Model):

@@ -53,7 +53,7 @@ def schema_of(model: type[Model]) -> dict[str, Any]:
 
 
 def files() -> dict[Path, str]:
-    manifest = yaml.dump(crd(), Dumper=_Plain, sort_keys=False, width=100, allow_unicode=True)
+    manifest = yaml.dump(crd(), Dumper=_Plain, sort_keys=False, width=1000, allow_unicode=True)
     return {
         REPOSITORY / "crds" / "microservices.yaml": HEADER + manifest,
         REPOSITORY / "docs" / "reference" / "microservice.md": reference(Spec, Status),
@@ -128,6 +128,8 @@ def _root() -> dict[str, Any]:
 def _structural(node: Mapping[str, Any], models: Mapping[str, Any]) -> dict[str, Any]:
     node = _resolved(node, models)
     schema = {key: value for key, value in node.items() if key not in DROPPED}
+    if "patternProperties" in schema:  # patterns of keys are checked by the models alone
+        (schema["additionalProperties"],) = schema.pop("patternProperties").values()
     if schema.get("additionalProperties") is False:  # a structural schema is closed by itself
         del schema["additionalProperties"]
     if "default" in node and _is_a_default(node["default"]):

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from microservice_operator.api import rules
-from microservice_operator.api.model import ListMap, Model, Rule
+from microservice_operator.api.model import Checked, ListMap, Model, Rule
 from microservice_operator.api.scalars import Hostname, Label, PortName, Subdomain
 
 PATH = (
@@ -70,7 +70,7 @@ class Route(Model):
     hostnames: tuple[Hostname, ...] = Field(
         (), max_length=16, description="Host names; all that the Gateway has if empty."
     )
-    parent_refs: tuple[Parent, ...] = Field(
+    parent_refs: Annotated[tuple[Parent, ...], Checked(*rules.PARENTS)] = Field(
         (), max_length=8, description="Gateways; that of the operator's settings if empty."
     )
     matches: tuple[Match, ...] = Field(

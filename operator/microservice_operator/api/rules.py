@@ -4,159 +4,35 @@ A rule sits on the deepest node that holds its fields: validation ratchets per n
 added to `spec` or the root later would refuse changes of unrelated fields of old objects.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from ipaddress import ip_network
+from re import fullmatch
 from typing import Any
 
-from microservice_operator.api import quantity
 from microservice_operator.api.model import Rule
 
+SAME_GATEWAY = (
+    "q.name == p.name && (has(q.__namespace__) ? q.__namespace__ : '')"
+    " == (has(p.__namespace__) ? p.__namespace__ : '')"
+)
+SAME_LISTENER = (
+    "(has(q.sectionName) ? q.sectionName : '') == (has(p.sectionName) ? p.sectionName : '')"
+)
 
-def _one(*names: str) -> str:
+
+def one(*names: str) -> str:
     return f"[{', '.join(f'has(self.{name})' for name in names)}].exists_one(x, x)"
 
 
-def _first_success(probe: str) -> str:
-    return (
-        f"!has(self.{probe}) || !has(self.{probe}.successThreshold)"
-        f" || self.{probe}.successThreshold == 1"
-    )
-
-
-def _given(value: Any, *fields: str) -> int:
+def given(value: Any, *fields: str) -> int:
     return sum(getattr(value, field) is not None for field in fields)
 
 
-ENV = (
-    Rule(
-        "!(has(self.value) && has(self.valueFrom))",
-        "a variable has a value or a valueFrom; remove one of them",
-        lambda e: _given(e, "value", "value_from") < 2,
-    ),
-)
-ENV_SOURCE = (
-    Rule(
-        _one("fieldRef", "resourceFieldRef", "configMapKeyRef", "secretKeyRef"),
-        "name exactly one source: fieldRef, resourceFieldRef, configMapKeyRef or secretKeyRef",
-        lambda s: (
-            _given(s, "field_ref", "resource_field_ref", "config_map_key_ref", "secret_key_ref")
-            == 1
-        ),
-    ),
-)
-ENV_FROM = (
-    Rule(
-        _one("configMapRef", "secretRef"),
-        "name exactly one source: configMapRef or secretRef",
-        lambda s: _given(s, "config_map_ref", "secret_ref") == 1,
-    ),
-)
-RESOURCES = (
-    Rule(
-        "!has(self.requests) || !has(self.limits) || ("
-        + " && ".join(
-            f"(!has(self.requests.{f}) || !has(self.limits.{f}) || "
-            f"quantity(string(self.requests.{f}))"
-            f".compareTo(quantity(string(self.limits.{f}))) <= 0)"
-            for f in ("cpu", "memory", "ephemeral__dash__storage")
-        )
-        + ")",
-        "a request is above its limit; lower the request or raise the limit",
-        lambda r: all(
-            quantity.amount(low) <= quantity.amount(high)
-            for low, high in _bounds(r.requests, r.limits)
-        ),
-    ),
-)
-HANDLER = (
-    Rule(
-        _one("exec", "httpGet", "tcpSocket", "grpc"),
-        "a probe has exactly one of exec, httpGet, tcpSocket and grpc",
-        lambda p: _given(p, "exec", "http_get", "tcp_socket", "grpc") == 1,
-    ),
-)
-ONE_SUCCESS = "a startup or liveness probe succeeds at the first success; set successThreshold to 1"
-PROBES = (
-    Rule(
-        _first_success("startup"),
-        ONE_SUCCESS,
-        lambda p: _one_success(p.startup),
-    ),
-    Rule(
-        _first_success("liveness"),
-        ONE_SUCCESS,
-        lambda p: _one_success(p.liveness),
-    ),
-    Rule(
-        "!has(self.readiness) || !has(self.readiness.terminationGracePeriodSeconds)",
-        "a readiness probe ends no container; remove its terminationGracePeriodSeconds",
-        lambda p: p.readiness is None or p.readiness.termination_grace_period_seconds is None,
-    ),
-)
-HOOK = (
-    Rule(
-        _one("exec", "httpGet", "sleep"),
-        "a hook has exactly one of exec, httpGet and sleep",
-        lambda h: _given(h, "exec", "http_get", "sleep") == 1,
-    ),
-)
-INIT_CONTAINER = (
-    Rule(
-        "has(self.restartPolicy)"
-        " || !(has(self.startupProbe) || has(self.readinessProbe) || has(self.livenessProbe))",
-        "only a sidecar has probes; set restartPolicy to Always or remove the probes",
-        lambda c: (
-            c.restart_policy is not None
-            or _given(c, "startup_probe", "readiness_probe", "liveness_probe") == 0
-        ),
-    ),
-    Rule(
-        _first_success("startupProbe"),
-        ONE_SUCCESS,
-        lambda c: _one_success(c.startup_probe),
-    ),
-    Rule(
-        _first_success("livenessProbe"),
-        ONE_SUCCESS,
-        lambda c: _one_success(c.liveness_probe),
-    ),
-    Rule(
-        "!has(self.readinessProbe) || !has(self.readinessProbe.terminationGracePeriodSeconds)",
-        "a readiness probe ends no container; remove its terminationGracePeriodSeconds",
-        lambda c: (
-            c.readiness_probe is None or c.readiness_probe.termination_grace_period_seconds is None
-        ),
-    ),
-)
-VOLUME = (
-    Rule(
-        _one("emptyDir", "persistentVolumeClaim", "configMap", "secret", "projected"),
-        "a volume is exactly one of emptyDir, persistentVolumeClaim, configMap, secret, projected",
-        lambda v: (
-            _given(v, "empty_dir", "persistent_volume_claim", "config_map", "secret", "projected")
-            == 1
-        ),
-    ),
-    Rule(
-        "!self.name.startsWith('microservice-')",
-        "volume names that start with microservice- are the operator's; choose another name",
-        lambda v: not v.name.startswith("microservice-"),
-    ),
-)
-PROJECTION = (
-    Rule(
-        _one("configMap", "secret", "downwardAPI", "serviceAccountToken"),
-        "a source has exactly one of configMap, secret, downwardAPI and serviceAccountToken",
-        lambda s: _given(s, "config_map", "secret", "downward_api", "service_account_token") == 1,
-    ),
-)
-DOWNWARD_FILE = (
-    Rule(
-        _one("fieldRef", "resourceFieldRef"),
-        "a file has exactly one of fieldRef and resourceFieldRef",
-        lambda f: _given(f, "field_ref", "resource_field_ref") == 1,
-    ),
-)
+def distinct(values: Iterable[Any]) -> bool:
+    seen = list(values)
+    return len(set(seen)) == len(seen)
+
+
 TOLERATION = (
     Rule(
         "has(self.key) || (has(self.operator) && self.operator == 'Exists')",
@@ -191,7 +67,7 @@ NODE_EXPRESSION = (
     ),
     Rule(
         "!(self.operator in ['Gt', 'Lt']) || !has(self.values)"
-        " || (size(self.values) == 1 && self.values[0].matches('^[0-9]+$'))",
+        " || (size(self.values) == 1 && self.values[0].matches('^[0-9]{1,18}$'))",
         "Gt and Lt compare with exactly one whole number",
         lambda e: e.operator not in ("Gt", "Lt") or _whole_number(e.values),
     ),
@@ -234,6 +110,25 @@ METRIC_TARGET = (
         ),
     ),
 )
+SPREAD = (
+    Rule(
+        "!has(self.minDomains) || self.whenUnsatisfiable == 'DoNotSchedule'",
+        "minDomains works with whenUnsatisfiable DoNotSchedule only",
+        lambda s: s.min_domains is None or s.when_unsatisfiable == "DoNotSchedule",
+    ),
+)
+PARENTS = (
+    Rule(
+        f"self.all(p, self.exists_one(q, {SAME_GATEWAY} && {SAME_LISTENER}))",
+        "two parentRefs are the same; remove one",
+        lambda parents: distinct((p.namespace, p.name, p.section_name) for p in parents),
+    ),
+    Rule(
+        f"self.all(p, has(p.sectionName) || self.exists_one(q, {SAME_GATEWAY}))",
+        "of several parentRefs to one Gateway, each needs a sectionName",
+        lambda parents: all(p.section_name or _alone(p, parents) for p in parents),
+    ),
+)
 IP_BLOCK = (
     Rule(
         "isCIDR(self.cidr) && cidr(self.cidr) == cidr(self.cidr).masked()",
@@ -241,7 +136,7 @@ IP_BLOCK = (
         lambda b: _network(b.cidr),
     ),
     Rule(
-        "!has(self.__except__) || !isCIDR(self.cidr) || self.__except__.all(e, isCIDR(e)"
+        "!has(self.except) || !isCIDR(self.cidr) || self.except.all(e, isCIDR(e)"
         " && cidr(self.cidr).containsCIDR(cidr(e))"
         " && cidr(e).prefixLength() > cidr(self.cidr).prefixLength())",
         "every entry of except must be a smaller network inside cidr",
@@ -319,19 +214,8 @@ def _durations(duration: str) -> Iterator[tuple[str, str]]:
             unit += character
 
 
-def _bounds(requests: Any, limits: Any) -> Iterator[tuple[str, str]]:
-    for field in ("cpu", "memory", "ephemeral_storage"):
-        low, high = getattr(requests, field, None), getattr(limits, field, None)
-        if low is not None and high is not None:
-            yield low, high
-
-
-def _one_success(probe: Any) -> bool:
-    return probe is None or probe.success_threshold in (None, 1)
-
-
 def _whole_number(values: tuple[str, ...]) -> bool:
-    return not values or (len(values) == 1 and values[0].isascii() and values[0].isdigit())
+    return not values or (len(values) == 1 and fullmatch("[0-9]{1,18}", values[0]) is not None)
 
 
 def _network(cidr: str) -> bool:
@@ -347,3 +231,8 @@ def _inside(inner: str, outer: str) -> bool:
     small, large = ip_network(inner), ip_network(outer)
     same = small.version == large.version
     return same and small != large and small.subnet_of(large)  # type: ignore[arg-type]
+
+
+def _alone(parent: Any, parents: tuple[Any, ...]) -> bool:
+    gateways = [(p.namespace, p.name) for p in parents]
+    return gateways.count((parent.namespace, parent.name)) == 1

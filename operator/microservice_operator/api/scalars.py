@@ -8,10 +8,9 @@ from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema
 from microservice_operator.api import quantity
 
 DNS_LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
-LABEL_KEY = re.compile(
-    rf"(?:(?=.{{1,253}}/){DNS_LABEL}(?:[.]{DNS_LABEL})*/)?[A-Za-z0-9](?:[-A-Za-z0-9_.]{{0,61}}[A-Za-z0-9])?"
-)
-INSIDE = "!self.startsWith('/') && !self.split('/').exists(p, p == '..')"
+LABEL_KEY = rf"({DNS_LABEL}([.]{DNS_LABEL})*/)?[A-Za-z0-9]([-A-Za-z0-9_.]{{0,61}}[A-Za-z0-9])?"
+SEGMENT = r"([^/.][^/]*|[.]|[.][^/.][^/]*|[.][.][^/]+)"  # of a path: anything but `..`
+INSIDE = rf"^{SEGMENT}(/+{SEGMENT})*/*$"
 OUTSIDE = "the path leads out of the volume; make it relative and without `..`"
 
 Label = Annotated[str, Field(min_length=1, max_length=63, pattern=rf"^{DNS_LABEL}$")]
@@ -29,7 +28,12 @@ Protocol = Literal["TCP", "UDP", "SCTP"]
 EnvName = Annotated[
     str, Field(min_length=1, max_length=256, pattern=r"^[-._a-zA-Z][-._a-zA-Z0-9]*$")
 ]
-DataKey = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[-._a-zA-Z0-9]+$")]
+DataKey = Annotated[
+    str,
+    Field(
+        min_length=1, max_length=253, pattern=r"^([-_a-zA-Z0-9]|[.][-_a-zA-Z0-9])[-._a-zA-Z0-9]*$"
+    ),
+]
 AbsolutePath = Annotated[str, Field(min_length=1, max_length=512, pattern=r"^/[^:]*$")]
 Text = Annotated[str, Field(max_length=4096)]
 Word = Annotated[str, Field(min_length=1, max_length=256)]
@@ -43,7 +47,7 @@ Strings = Annotated[tuple[Text, ...], Field(max_length=64)]
 
 
 def _label_key(key: str) -> str:
-    if len(key) > 317 or not LABEL_KEY.fullmatch(key):
+    if not re.fullmatch(LABEL_KEY, key) or len(key.rpartition("/")[0]) > 253:
         raise ValueError(f"{key!r} is no label key; write it as name or domain/name")
     return key
 
@@ -54,13 +58,17 @@ def _relative(path: str) -> str:
     return path
 
 
-LabelKey = Annotated[str, Field(min_length=1, max_length=317), AfterValidator(_label_key)]
+LabelKey = Annotated[
+    str,
+    Field(min_length=1, max_length=317, json_schema_extra={"pattern": f"^{LABEL_KEY}$"}),
+    AfterValidator(_label_key),
+]
 RelativePath = Annotated[
     str,
     Field(
         min_length=1,
         max_length=256,
-        json_schema_extra={"x-kubernetes-validations": [{"rule": INSIDE, "message": OUTSIDE}]},
+        json_schema_extra={"pattern": INSIDE},
     ),
     AfterValidator(_relative),
 ]

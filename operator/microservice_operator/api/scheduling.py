@@ -112,6 +112,8 @@ class Toleration(Model):
 class Spread(Model):
     """core/v1 TopologySpreadConstraint; the selector is always the service's own pods."""
 
+    RULES: ClassVar[tuple[Rule, ...]] = rules.SPREAD
+
     topology_key: TopologyKey
     when_unsatisfiable: Literal["DoNotSchedule", "ScheduleAnyway"] = Field(
         description="What to do with a pod that would break it."

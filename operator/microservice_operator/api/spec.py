@@ -30,7 +30,6 @@ from microservice_operator.api.scalars import (
     Protocol,
     Strings,
     Subdomain,
-    Word,
 )
 from microservice_operator.api.scheduling import Affinity, Spread, Toleration
 from microservice_operator.api.volumes import Volume
@@ -45,7 +44,7 @@ class Port(Model):
         None, description="The number the container listens on; the same if absent."
     )
     protocol: Protocol = Field("TCP", description="Protocol of the port.")
-    app_protocol: Word | None = Field(
+    app_protocol: LabelKey | None = Field(
         None, description="What is spoken on it, such as http, https or kubernetes.io/h2c."
     )
 

@@ -4,10 +4,11 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from microservice_operator.api import rules
-from microservice_operator.api.container import FieldRef, ResourceFieldRef
+from microservice_operator.api import container_rules as rules
+from microservice_operator.api.container import ResourceFieldRef
 from microservice_operator.api.model import Model, Rule
 from microservice_operator.api.scalars import (
+    LABEL_KEY,
     DataKey,
     FileMode,
     Label,
@@ -62,11 +63,24 @@ class ObjectProjection(Model):
     optional: bool | None = Field(None, description="Start even if it is missing.")
 
 
+class FileFieldRef(Model):
+    field_path: Annotated[
+        str,
+        Field(
+            max_length=512,
+            pattern=r"^metadata[.](name|namespace|uid|labels|annotations"
+            rf"|(labels|annotations)\['{LABEL_KEY}'\])$",
+            description="metadata.name, .namespace, .uid, .labels or .annotations, the last two"
+            " also as .labels['key'].",
+        ),
+    ]
+
+
 class DownwardFile(Model):
     RULES: ClassVar[tuple[Rule, ...]] = rules.DOWNWARD_FILE
 
     path: Annotated[RelativePath, Field(description="Path of the file.")]
-    field_ref: FieldRef | None = Field(None, description="A field of the pod.")
+    field_ref: FileFieldRef | None = Field(None, description="A field of the pod.")
     resource_field_ref: ResourceFieldRef | None = Field(
         None, description="A request or limit of a container."
     )
@@ -99,6 +113,8 @@ class Projection(Model):
 
 
 class Projected(Model):
+    RULES: ClassVar[tuple[Rule, ...]] = rules.PROJECTED
+
     sources: tuple[Projection, ...] = Field(
         min_length=1, max_length=16, description="What is put together."
     )

@@ -2,7 +2,8 @@
 
 import asyncio
 
-from auth import accounts, api, first_admin, sessions
+from auth import accounts, api, sessions
+from auth.first_admin import FirstAdmin
 from auth.limiter import AddressLimiter
 from auth.login import PasswordCheck
 from auth.passwords import Passwords
@@ -12,17 +13,19 @@ from shopkit.app import Service, World
 from shopkit.auth import Signer
 
 PATHS = ("/api/v1/users", "/api/v1/tokens", "/.well-known/jwks.json")
+SWEEP_SECONDS = 600
 
 
 def create_app(settings: AuthSettings, world: World | None = None) -> Service:
     service = Service("auth", settings, world, package="auth", schema=1, paths=PATHS)
     passwords = Passwords()
-    check = PasswordCheck(service, passwords)
+    first_admin = FirstAdmin(service, settings, passwords)
+    check = PasswordCheck(service, passwords, first_admin)
     service.app.state.sign_in = SignIn(service, settings, _signer(settings), passwords, check)
     service.app.state.limiter = AddressLimiter(settings.rate_limit)
     service.routes(api.router)
     service.routes(api.keys_router)
-    _background(service, settings, passwords)
+    _background(service, first_admin)
     return service
 
 
@@ -32,9 +35,9 @@ def _signer(settings: AuthSettings) -> Signer:
     return Signer.from_json(settings.token_keys.get_secret_value())
 
 
-def _background(service: Service, settings: AuthSettings, passwords: Passwords) -> None:
+def _background(service: Service, first_admin: FirstAdmin) -> None:
     async def admin(_: asyncio.Event) -> None:
-        await first_admin.ensure(service, settings, passwords)
+        await first_admin.ensure()
 
     async def sweep() -> None:
         async with service.db.transaction("sweep") as tx:
@@ -42,4 +45,4 @@ def _background(service: Service, settings: AuthSettings, passwords: Passwords) 
             await accounts.sweep(tx)
 
     service.worker("first_admin", admin)
-    service.every("sweep", 600, sweep)
+    service.every("sweep", SWEEP_SECONDS, sweep)

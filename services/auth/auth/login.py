@@ -6,6 +6,7 @@ import sqlalchemy as sa
 from prometheus_client import Counter
 
 from auth import accounts, domain
+from auth.first_admin import FirstAdmin
 from auth.passwords import Passwords
 from shopkit.app import Service
 from shopkit.clock import Clock
@@ -16,7 +17,8 @@ from shopkit.errors import Problem, Slug
 class PasswordCheck:
     """One account at a time is guessed at most five times in 15 minutes."""
 
-    def __init__(self, service: Service, passwords: Passwords) -> None:
+    def __init__(self, service: Service, passwords: Passwords, first_admin: FirstAdmin) -> None:
+        self._first_admin = first_admin
         self._db: Database = service.db
         self._clock: Clock = service.clock
         self._passwords = passwords
@@ -26,6 +28,7 @@ class PasswordCheck:
 
     async def user(self, email: str, password: str) -> sa.Row[Any]:
         """The user with this password; raises 401 or 429."""
+        await self._first_admin.ensure()
         # The lock is looked at inside the turn: a burst must not pass it before the first failure.
         async with self._passwords.turn():
             user = await self._unlocked(email)

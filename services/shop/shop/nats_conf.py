@@ -37,7 +37,7 @@ def permissions(service: str) -> dict[str, dict[str, list[str]]]:
         publish += _on_stream(stream, service)
     return {
         "publish": {"allow": publish},
-        "subscribe": {"allow": [f"_INBOX_{service}.>"]},
+        "subscribe": {"allow": [f"_INBOX.{service}.>"]},
     }
 
 
@@ -53,12 +53,18 @@ def _on_stream(stream: str, service: str) -> Iterable[str]:
     )
 
 
-def render(passwords: Mapping[str, str], *, store_dir: str = "/data", port: int = 4222) -> str:
+def render(
+    passwords: Mapping[str, str],
+    *,
+    store_dir: str = "/data",
+    port: int = 4222,
+    monitor_port: int = 8222,
+) -> str:
     """`passwords` by service; they have to be letters, digits, `-` and `_`."""
     users = "\n".join(_user(service, password) for service, password in passwords.items())
     return f"""\
 port: {port}
-http_port: 8222
+http_port: {monitor_port}
 server_name: nats
 
 jetstream {{

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import orders.app
-from orders.settings import OrdersSettings
 
 import auth.app
 import bank.app
@@ -16,6 +15,7 @@ import storefront.app
 from auth.settings import AuthSettings
 from bank.settings import BankSettings
 from catalog.settings import CatalogSettings
+from orders.settings import OrdersSettings
 from payments.settings import PaymentsSettings
 from shop.installation import ADMIN_EMAIL, Installation
 from shopkit.app import Service, World
@@ -63,6 +63,8 @@ def _common(place: Place, keys: Installation) -> dict[str, Any]:
         "token_jwks": keys.token_jwks,
         "idempotency_key": keys.idempotency_key,
         "consumers": True,
+        # Nobody routes to this process, so it need not wait before it closes.
+        "drain_grace": 0,
     }
 
 

@@ -15,8 +15,6 @@ from shop.services import HOST, Place, embedded
 from shopkit import logs, server
 from shopkit.app import Service
 
-_POLL = 0.05
-
 
 def up(place: Place, *, seeded: bool, verbose: bool) -> None:
     """Until Ctrl-C or SIGTERM."""
@@ -26,7 +24,7 @@ def up(place: Place, *, seeded: bool, verbose: bool) -> None:
     keys = Installation.in_folder(place.data)
     admin = Credentials(ADMIN_EMAIL, keys.admin_password)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_run(embedded(place, keys), place, admin if seeded else None, admin))
+        runner.run(_run(embedded(place, keys), place, admin, seeded=seeded))
     print("stopped; the next `shop up` goes on where this one ended")
 
 
@@ -41,24 +39,35 @@ def _check_free(port: int, option: str) -> None:
 
 
 async def _run(
-    services: Sequence[Service], place: Place, seeder: Credentials | None, admin: Credentials
+    services: Sequence[Service], place: Place, admin: Credentials, *, seeded: bool
 ) -> None:
+    opened = [_opened(service) for service in services]
     serving = asyncio.create_task(server.run(services))
-    opening = asyncio.create_task(_open(services, place, seeder, admin))
+    opening = asyncio.create_task(_open(opened, place, admin, seeded=seeded))
     await asyncio.wait([serving, opening], return_when=asyncio.FIRST_COMPLETED)
     if serving.done():
         opening.cancel()
     await serving
 
 
+def _opened(service: Service) -> asyncio.Event:
+    """Set when the service's own work begins, so its database is ready."""
+    event = asyncio.Event()
+
+    async def announce(_: asyncio.Event) -> None:
+        event.set()
+
+    service.worker("announce", announce)
+    return event
+
+
 async def _open(
-    services: Sequence[Service], place: Place, seeder: Credentials | None, admin: Credentials
+    opened: Sequence[asyncio.Event], place: Place, admin: Credentials, *, seeded: bool
 ) -> None:
-    for service in services:
-        while await service.probes.ready():
-            await asyncio.sleep(_POLL)
-    if seeder is not None:
-        await asyncio.to_thread(_seed, place.url, seeder)
+    for event in opened:
+        await event.wait()
+    if seeded:
+        await asyncio.to_thread(_seed, place.url, admin)
     print(_welcome(place, admin), flush=True)
 
 

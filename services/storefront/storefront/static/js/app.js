@@ -1,7 +1,7 @@
 // The shell: which page belongs to an address, and everything around the pages.
 
 import { cart } from "./cart.js";
-import { h, icon } from "./dom.js";
+import { h, icon, quiet } from "./dom.js";
 import { session } from "./session.js";
 import { account } from "./views/account.js";
 import { basket } from "./views/cart.js";
@@ -114,6 +114,7 @@ document.addEventListener("click", (event) => {
   const anchor = event.target.closest("a[href]");
   if (!follows(event, anchor)) return;
   event.preventDefault();
+  quiet();
   go(anchor.pathname + anchor.search);
 });
 

@@ -91,6 +91,8 @@ export function toast(...content) {
   toastTimer = setTimeout(() => (bar.hidden = true), 5000);
 }
 
+export const quiet = () => (document.getElementById("toast").hidden = true);
+
 /** Runs the work of a button once at a time and shows that it runs. */
 export async function busy(button, work) {
   if (button.getAttribute("aria-busy") === "true") return;

@@ -1,0 +1,114 @@
+"""Operator and shop, from their charts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import yaml
+
+from e2e.cluster import command, tools
+from e2e.cluster.errors import Problem
+from e2e.cluster.progress import progress
+from e2e.cluster.settings import REPOSITORY
+from e2e.demo import images
+from e2e.demo.target import Target, asked, kubectl
+
+CHARTS = REPOSITORY / "charts"
+OPERATOR = "microservice-operator"  # chart, release and namespace
+SHOP = "shop"  # chart and namespace
+READY_WITHIN = 240  # seconds
+
+
+def app_version(chart: str) -> str:
+    return str(yaml.safe_load((CHARTS / chart / "Chart.yaml").read_text())["appVersion"])
+
+
+def helm(target: Target, *words: str, log: Path | None = None) -> str:
+    tool = tools.path(target.settings, tools.HELM)
+    return command.run(tool, *words, env={"KUBECONFIG": str(target.kubeconfig)}, log=log)
+
+
+def install_operator(target: Target) -> None:
+    tag = images.tag(app_version(OPERATOR), [images.OPERATOR])
+    target.deliver(
+        images.build(target.settings, [images.OPERATOR], prefix=target.image_prefix, tag=tag)
+    )
+    words = ("upgrade", "--install", OPERATOR, str(CHARTS / OPERATOR), "--namespace", OPERATOR)
+    values = [word for value in operator_values(target, tag) for word in ("--set", value)]
+    log = target.settings.run / "logs" / "operator.log"
+    log.unlink(missing_ok=True)
+    with progress.step("helm upgrade --install", "20 s"):
+        options = ("--create-namespace", "--wait", f"--timeout={READY_WITHIN}s")
+        helm(target, *words, *options, *values, log=log)
+
+
+def operator_values(target: Target, tag: str) -> list[str]:
+    gateway = target.gateway
+    labels = [pair.split("=", 1) for pair in gateway.pods.split(",") if pair]
+    return [
+        f"image.repository={target.image_prefix}/operator",
+        f"image.tag={tag}",
+        f"platform.gateway.name={gateway.name}",
+        f"platform.gateway.namespace={gateway.namespace}",
+        f"platform.gateway.url={target.gateway_url()}",
+        *(f"platform.gateway.podLabels.{_escaped(key)}={value}" for key, value in labels),
+    ]
+
+
+def _escaped(key: str) -> str:
+    return key.replace(".", "\\.")
+
+
+def build_shop(target: Target) -> str:
+    """The tag of the images that are now where the cluster finds them."""
+    tag = images.tag(app_version(SHOP), images.SHOP)
+    target.deliver(images.build(target.settings, images.SHOP, prefix=target.image_prefix, tag=tag))
+    return tag
+
+
+def apply_shop(target: Target, tag: str) -> None:
+    with progress.step("apply the MicroServices", "2 s"):
+        words = ("template", SHOP, str(CHARTS / SHOP), "--namespace", SHOP)
+        values = [word for value in shop_values(target, tag) for word in value]
+        manifest = helm(target, *words, *values)
+        kubectl(target, "apply", "--server-side", "-n", SHOP, "-f", "-", given=manifest)
+    with progress.step("wait until every MicroService is Ready", "30 s"):
+        _wait_until_ready(target)
+
+
+def shop_values(target: Target, tag: str) -> list[Sequence[str]]:
+    anywhere = [("--set-json", "bank.nodeSelector=null")] if target.bank_anywhere else []
+    return [
+        ("--set", f"image.registry={target.image_prefix}/shop"),
+        ("--set", f"image.tag={tag}"),
+        ("--set", f"publicUrl={target.gateway_url()}"),
+        *anywhere,
+    ]
+
+
+def _wait_until_ready(target: Target) -> None:
+    condition = ("--for=condition=Ready", "microservices", "--all", "-n", SHOP)
+    try:
+        kubectl(
+            target, "wait", *condition, f"--timeout={READY_WITHIN}s", timeout=READY_WITHIN + 30
+        )
+    except command.CommandFailed as failed:
+        raise Problem(
+            f"not every MicroService became Ready\n{_state(target)}",
+            remedy="kubectl describe microservice NAME -n shop, and run `make demo` again",
+        ) from failed
+
+
+def _state(target: Target) -> str:
+    services = asked(target, "get", "microservices", "-n", SHOP, "-o", "wide")
+    pods = asked(target, "get", "pods", "-n", SHOP)
+    return f"{services}\n\n{pods}"
+
+
+def described(target: Target, name: str) -> str:
+    """The status part of `kubectl describe microservice`."""
+    text = asked(target, "describe", "microservice", name, "-n", SHOP)
+    found = re.search(r"^Status:.*?(?=^Events:|\Z)", text, re.MULTILINE | re.DOTALL)
+    return found[0].rstrip() if found else text
