@@ -95,6 +95,7 @@ class FakeApi:
         self.banned: set[str] = set()  # users whose requests hang from now on
         self.objects: dict[Place, dict[str, Any]] = {}
         self.controllers: list[Callable[[str, dict[str, Any]], None]] = []
+        self._limits: dict[str, tuple[int, Callable[[], None]]] = {}
         self._waiters: set[asyncio.Event] = set()
         self._owners: dict[str, tuple[Owners, set[str]]] = {}  # by uid; managers that apply
         self.version = 100
@@ -146,6 +147,14 @@ class FakeApi:
             self.remove(kind, place[1], place[2])
         self.remove(DEFINITION, "", kind.resource)
 
+    def cut_off(self, user: str) -> None:
+        """As if its machine had lost the network: requests hang, watches fall silent."""
+        self.banned.add(user)
+
+    def after_writes(self, user: str, count: int, act: Callable[[], None]) -> None:
+        """Call `act` once when `user` has written to that many children."""
+        self._limits[user] = (count, act)
+
     def expire(self, kind: Kind, *, while_away: Callable[[], None]) -> None:
         """Cut every watch of a kind; what happens meanwhile can only be learnt from a new list."""
         watches = self.watches.pop(kind.resource, set())
@@ -153,10 +162,6 @@ class FakeApi:
         self.oldest[kind.resource] = self.version + 1
         for queue in watches:
             queue.put_nowait(None)
-
-    def tell(self, kind: Kind, event: str, live: dict[str, Any]) -> None:
-        """Say something to the watches of a kind that did not happen to the store."""
-        self._emit(kind.resource, event, deepcopy(live))
 
     def writes(self, user: str = "operator") -> Counter[str]:
         """Mutating requests but reviews and the Lease, as `verb resource`."""
@@ -171,6 +176,7 @@ class FakeApi:
     async def until(self, holds: Callable[[], Any], seconds: float = 20.0) -> Any:
         """Wait for a state; the message of a failure shows what the world looked like."""
         changed = asyncio.Event()
+        self._limits: dict[str, tuple[int, Callable[[], None]]] = {}
         self._waiters.add(changed)
         try:
             async with asyncio.timeout(seconds):
@@ -180,7 +186,8 @@ class FakeApi:
         except TimeoutError:
             raise AssertionError(f"never came true; {self.describe()}") from None
         finally:
-            self._waiters.discard(changed)
+            self._limits: dict[str, tuple[int, Callable[[], None]]] = {}
+        self._waiters.discard(changed)
         return found
 
     def describe(self) -> str:
@@ -243,7 +250,9 @@ class FakeApi:
         if ask.verb == "create":
             return self._create(ask), 201
         if ask.content == "application/apply-patch+yaml":
-            return self._apply(ask)
+            answer = self._apply(ask)
+            self._count(ask.user)
+            return answer
         if ask.verb == "list":
             return self._list(ask), 200
         if (live := self.objects.get(ask.place)) is None:
@@ -256,6 +265,14 @@ class FakeApi:
         """Resources that are built in or have their CRD."""
         built_in = {k.resource for k in SERVED if not k.optional and k is not MICROSERVICE}
         return built_in | {p[2] for p in self.objects if p[0] == DEFINITION.resource}
+
+    def _count(self, user: str) -> None:
+        if user in self._limits:
+            count, act = self._limits.pop(user)
+            if count > 1:
+                self._limits[user] = (count - 1, act)
+            else:
+                act()
 
     def _create(self, ask: Ask) -> Any:
         name = ask.body["metadata"]["name"]

@@ -31,6 +31,8 @@ class Front:
             if ask.verb == "watch" and ask.kind.resource in self.api.served():
                 return await self._watch(request, ask)
             answer, code = self.api.act(ask)
+            if ask.user in self.api.banned:
+                await asyncio.Event().wait()
             headers: dict[str, str] = {}
         except Refused as error:
             answer, code, headers = _status(error), error.code, error.headers
@@ -71,7 +73,7 @@ class Front:
                 queue.put_nowait(entry)
         self.api.watches.setdefault(resource, set()).add(queue)
         try:
-            await self._feed(response, queue, labels(ask.query.get("labelSelector", "")))
+            await self._feed(ask, response, queue)
         except ConnectionResetError:
             pass  # the client has gone
         finally:
@@ -79,12 +81,17 @@ class Front:
         return response
 
     async def _feed(
-        self, response: web.StreamResponse, queue: asyncio.Queue[Any], wanted: dict[str, str]
+        self, ask: Ask, response: web.StreamResponse, queue: asyncio.Queue[Any]
     ) -> None:
+        wanted = labels(ask.query.get("labelSelector", ""))
         while (entry := await self._next(queue)) is not None:
             _, event, live = entry
+            if ask.user in self.api.banned:
+                await asyncio.Event().wait()
             if event == "BOOKMARK" or selected(live, wanted):
                 await response.write(_line(event, live))
+            elif event == "MODIFIED":  # out of sight is gone
+                await response.write(_line("DELETED", live))
 
     async def _next(self, queue: asyncio.Queue[Any]) -> Any:
         """The next event, or a bookmark when it is quiet; None when the watch is cut."""

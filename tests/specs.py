@@ -35,19 +35,20 @@ def specs(draw: Draw) -> Body:
 def _model(name: str) -> st.SearchStrategy[Body]:
     raw = RAW if name == "Spec" else RAW["$defs"][name]
     fields = {field: _field(node) for field, node in raw["properties"].items()}
-    must = {field: fields[field] for field in raw.get("required", ())}
-    may = {field: strategy for field, strategy in fields.items() if field not in must}
-    return st.fixed_dictionaries(must, optional=may).flatmap(lambda body: _mended(name, body))
-
-
-def _mended(name: str, body: Body) -> st.SearchStrategy[Body]:
-    mend = MENDS.get(name)
-    return st.just(body) if mend is None else _run(mend, body)
+    return _body(name, fields, tuple(raw.get("required", ())))
 
 
 @st.composite
-def _run(draw: Draw, mend: Callable[[Draw, Body], None], body: Body) -> Body:
-    mend(draw, body)
+def _body(
+    draw: Draw, name: str, fields: dict[str, st.SearchStrategy[Any]], required: tuple[str, ...]
+) -> Body:
+    """A few fields at a time: Hypothesis throws draws away that grow too large."""
+    optional = [field for field in fields if field not in required]
+    few = st.lists(st.sampled_from(optional), unique=True, max_size=4 if name == "Spec" else 3)
+    chosen = {*required, *(draw(few) if optional else ())}
+    body = {field: draw(strategy) for field, strategy in fields.items() if field in chosen}
+    if name in MENDS:
+        MENDS[name](draw, body)
     return body
 
 
@@ -180,9 +181,7 @@ def _init_container(draw: Draw, body: Body) -> None:
 
 
 def _volume(draw: Draw, body: Body) -> None:
-    _keep_one(
-        draw, body, ("emptyDir", "persistentVolumeClaim", "configMap", "secret", "projected")
-    )
+    _keep_one(draw, body, ("emptyDir", "persistentVolumeClaim", "configMap", "secret", "projected"))
 
 
 def _projection(draw: Draw, body: Body) -> None:
@@ -266,7 +265,9 @@ def _peer(draw: Draw, body: Body) -> None:
 
 
 def _policy_port(draw: Draw, body: Body) -> None:
-    if "endPort" in body and (not isinstance(body.get("port"), int) or body["port"] > body["endPort"]):
+    if "endPort" in body and (
+        not isinstance(body.get("port"), int) or body["port"] > body["endPort"]
+    ):
         _drop(body, "endPort")
 
 

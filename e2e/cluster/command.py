@@ -93,12 +93,19 @@ def _finish(
     try:
         output, _ = process.communicate(given, timeout)
     except subprocess.TimeoutExpired:
-        end(process)
+        _abandon(process)
         raise Problem(f"`{words[0]} {words[1]}` gave no answer for {timeout:.0f} s") from None
     except BaseException:
-        end(process)
+        _abandon(process)
         raise
     return (output or b"").decode(errors="replace")
+
+
+def _abandon(process: subprocess.Popen[bytes]) -> None:
+    end(process)
+    for stream in (process.stdin, process.stdout):
+        if stream:
+            stream.close()
 
 
 def end(process: subprocess.Popen[bytes]) -> None:

@@ -6,14 +6,13 @@ import json
 import os
 import platform
 import signal
-import subprocess
-import time
 from pathlib import Path
 
 from e2e.cluster import command, packages
 from e2e.cluster.errors import Problem
 from e2e.cluster.progress import progress
 from e2e.cluster.settings import Settings
+from e2e.cluster.waiting import wait_for
 
 PACKAGES = ("docker.io", "iptables", "ca-certificates")
 CLUSTER_RANGES = ("10.96.0.0/16", "10.244.0.0/16")  # kind's Services and Pods
@@ -60,7 +59,7 @@ def stop_if_ours(settings: Settings) -> None:
         return
     with progress.step("stop the Docker engine that was started for the clusters", "2 s"):
         os.kill(pid, signal.SIGTERM)
-        _wait_for_end(pid)
+        wait_for(lambda: _has_ended(pid), STOPS_WITHIN)
     _folder(settings).joinpath("dockerd.pid").unlink(missing_ok=True)
     for cluster_range in CLUSTER_RANGES:
         command.answer("ip", "route", "del", "unreachable", cluster_range)
@@ -77,32 +76,20 @@ def _start(settings: Settings) -> None:
     log = folder / "dockerd.log"
     with progress.step("start a Docker engine", "3 s"):
         _keep_cluster_ranges_here()
-        process = _launch(folder, log)
-        _wait_for_answer(process, log)
+        pid = _launch(folder, log)
+        wait_for(lambda: answers() or _has_ended(pid), STARTS_WITHIN)
+    if not answers():
+        raise Problem("the Docker engine did not start", log=log, remedy="see the lines above")
 
 
-def _launch(folder: Path, log: Path) -> subprocess.Popen[bytes]:
+def _launch(folder: Path, log: Path) -> int:
+    """By a shell that ends at once, so that the engine is nobody's child and outlives us."""
     config = folder / "daemon.json"
     config.write_text(json.dumps(_daemon_config(folder)))
-    with log.open("ab") as sink:
-        process = subprocess.Popen(
-            ["dockerd", "--config-file", str(config)],
-            stdin=subprocess.DEVNULL,
-            stdout=sink,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    (folder / "dockerd.pid").write_text(str(process.pid))
-    return process
-
-
-def _wait_for_answer(process: subprocess.Popen[bytes], log: Path) -> None:
-    until = time.monotonic() + STARTS_WITHIN
-    while time.monotonic() < until and process.poll() is None:
-        if answers():
-            return
-        time.sleep(0.3)
-    raise Problem("the Docker engine did not start", log=log, remedy="see the lines above")
+    line = 'setsid dockerd --config-file "$1" >>"$2" 2>&1 </dev/null & echo $!'
+    pid = command.answer("sh", "-c", line, "sh", config, log)
+    (folder / "dockerd.pid").write_text(pid)
+    return int(pid)
 
 
 def _daemon_config(folder: Path) -> dict[str, object]:
@@ -141,15 +128,8 @@ def _ours(settings: Settings) -> int | None:
     return pid if str(_folder(settings) / "daemon.json") in words else None
 
 
-def _wait_for_end(pid: int) -> None:
-    until = time.monotonic() + STOPS_WITHIN
-    while time.monotonic() < until and Path(f"/proc/{pid}").exists():
-        if _is_zombie(pid):
-            return
-        time.sleep(0.1)
-
-
-def _is_zombie(pid: int) -> bool:
+def _has_ended(pid: int) -> bool:
+    """A zombie has: whoever should ask for its status never will on a machine without init."""
     try:
         return ") Z" in Path(f"/proc/{pid}/stat").read_text()
     except OSError:

@@ -57,7 +57,7 @@ def pull(reference: str) -> bool:
         return True
     if not any(word in problem.lower() for word in ANSWERS):
         _silent_registries.add(name)
-    progress.say(f"{reference} cannot be pulled ({problem})")
+    progress.say(f"{reference} cannot be pulled: {problem.rpartition(': ')[2]}")
     return False
 
 
@@ -82,7 +82,9 @@ def _pull(reference: str) -> str:
     finally:
         if process.poll() is None:
             command.end(process)
-    reader.join(5)
+        reader.join(5)
+        if process.stdout:
+            process.stdout.close()
     return "" if status == 0 else (lines or ["no reason given"])[-1].strip()
 
 

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import yaml
-
 from e2e.cluster import command, tools
 from e2e.cluster.errors import Problem
 from e2e.cluster.progress import progress
@@ -91,9 +90,7 @@ def shop_values(target: Target, tag: str) -> list[Sequence[str]]:
 def _wait_until_ready(target: Target) -> None:
     condition = ("--for=condition=Ready", "microservices", "--all", "-n", SHOP)
     try:
-        kubectl(
-            target, "wait", *condition, f"--timeout={READY_WITHIN}s", timeout=READY_WITHIN + 30
-        )
+        kubectl(target, "wait", *condition, f"--timeout={READY_WITHIN}s", timeout=READY_WITHIN + 30)
     except command.CommandFailed as failed:
         raise Problem(
             f"not every MicroService became Ready\n{_state(target)}",

@@ -33,7 +33,9 @@ class Ours:
 
 
 OPERATOR = Ours("operator", REPOSITORY / "Dockerfile")
-SHOP = tuple(Ours(f"shop/{name}", REPOSITORY / "services" / name / "Dockerfile") for name in SERVICES)
+SHOP = tuple(
+    Ours(f"shop/{name}", REPOSITORY / "services" / name / "Dockerfile") for name in SERVICES
+)
 
 
 def copied(dockerfile: str) -> list[Path]:

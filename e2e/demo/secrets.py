@@ -7,7 +7,6 @@ import json
 from dataclasses import dataclass
 
 import yaml
-
 from e2e.cluster import command
 from e2e.cluster.errors import Problem
 from e2e.cluster.progress import progress
@@ -43,7 +42,9 @@ def admin(target: Target) -> Admin:
     text = asked(target, "get", "secret", "shop-admin", "-n", SHOP, "-o", "json")
     if not text:
         raise Problem("the Secret shop-admin is missing", remedy="run `make demo`")
-    data = {key: base64.b64decode(value).decode() for key, value in json.loads(text)["data"].items()}
+    data = {
+        key: base64.b64decode(value).decode() for key, value in json.loads(text)["data"].items()
+    }
     return Admin(data["email"], data["password"])
 
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import yaml
-
 from e2e.cluster import cluster as clusters
 from e2e.cluster import command, lifecycle, loading, parts, tools
 from e2e.cluster.cluster import Cluster
@@ -32,13 +31,19 @@ class Gateway:
 
 
 class Target(Protocol):
-    settings: Settings
-    gateway: Gateway
-    image_prefix: str  # in front of the names of our images; ends without a slash
-    bank_anywhere: bool  # may the bank's node be any?
+    """`image_prefix` stands before the names of our images, without a slash at its end;
+    `bank_anywhere`: any node may run the bank."""
 
     @property
+    def settings(self) -> Settings: ...
+    @property
     def kubeconfig(self) -> Path: ...
+    @property
+    def gateway(self) -> Gateway: ...
+    @property
+    def image_prefix(self) -> str: ...
+    @property
+    def bank_anywhere(self) -> bool: ...
     def prepare(self) -> None: ...
     def deliver(self, images: Sequence[str]) -> None: ...
     def install_data_stores(self) -> None: ...

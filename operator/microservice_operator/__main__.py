@@ -47,8 +47,14 @@ async def _operate(settings: Settings) -> None:
     )
     log.info("microservice-operator %s as %s at %s", VERSION, settings.identity, connection.server)
     platform, clock = read_platform(settings.platform_file), Clock()
-    await handlers.run(lambda: App(settings, platform, connection, clock), settings)
+    await handlers.run(lambda: App(settings, platform, connection, clock, _freeze), settings)
     log.info("stopped")
+
+
+def _freeze() -> None:
+    """What was listed stays for good: the collector need not look at it again."""
+    gc.collect()
+    gc.freeze()
 
 
 def _parse(arguments: Sequence[str] | None) -> None:

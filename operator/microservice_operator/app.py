@@ -1,9 +1,8 @@
 """One operator, wired: transport, store, informers, queue, Lease, workers; start and stop."""
 
 import asyncio
-import gc
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -40,7 +39,12 @@ class App:
     """kopf calls `start`, `login`, `notice`, `stop`; `ended` is set when the rest has failed."""
 
     def __init__(
-        self, settings: Settings, platform: Platform, connection: Connection, clock: Clock
+        self,
+        settings: Settings,
+        platform: Platform,
+        connection: Connection,
+        clock: Clock,
+        on_ready: Callable[[], None] = lambda: None,
     ) -> None:
         self.ended = asyncio.Event()
         self._informed = asyncio.Event()
@@ -49,6 +53,7 @@ class App:
         self.metrics = Metrics()
         self.settings = settings
         self.clock = clock
+        self._on_ready = on_ready
         self.transport = Transport(connection, self.metrics, clock, settings.connections)
         self.cluster = Cluster(
             self.transport, clock, identity=settings.identity, namespace=settings.pod_namespace
@@ -173,16 +178,14 @@ class App:
         group.create_task(self._review(), name="review")
         group.create_task(self._measure(), name="measure")
         self._waits_for = None
+        self._on_ready()
         log.info("ready: all kinds are listed")
 
     async def _listed(self, watched: bool) -> None:
-        """What was read so far stays for good: the collector need not look at it again."""
         while (watched and not self.definitions.listed) or self.catalog.waiting():
             self._waits_for = f"lists of {', '.join(self.catalog.waiting())}"
             self._informed.clear()
             await self._informed.wait()
-        gc.collect()
-        gc.freeze()
 
     async def _check_permissions(self) -> bool:
         """Whether CRDs may be watched. Waits for an API server that is away; raises NotAllowed."""

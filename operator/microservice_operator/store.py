@@ -153,6 +153,13 @@ class Store:
             return
         self._set(kind, record)
 
+    def read(self, record: Record) -> None:
+        """What a GET has shown. Unlike an answer to a write it counts even if it is old: the watch
+        may have passed an object that lost our label."""
+        before = self._get(record.ref.kind, record)
+        if before is None or before.version <= record.version:
+            self._set(record.ref.kind, record)
+
     def deleted(self, record: Record) -> None:
         """The server confirmed our own delete: late events of the object are void."""
         if self.vanished(record):

@@ -75,9 +75,9 @@ class Writes:
 
     def _found(self, write: Write, found: Record) -> Outcome:
         """Ours, and the watch lags. What differs is planned again, from what is there now."""
+        self.store.read(found)
         if not found.deleting and found.owned == owned.wanted(write.manifest):
             return Outcome(applied=(found,))
-        self.store.answer(found)
         return _failed(write, ApiError(409, "Conflict", f"{write.ref.kind} was not yet seen"))
 
     async def _outdated(self, write: Write, error: ApiError) -> Outcome:
@@ -86,7 +86,7 @@ class Writes:
         if live is None or live["metadata"]["uid"] != write.uid:
             self.store.vanished(self.seen.children[write.ref])
         if live is not None:
-            self.store.answer(record(write.kind, live))
+            self.store.read(record(write.kind, live))
         return _failed(write, ApiError(409, "Conflict", error.message))
 
     async def _read(self, write: Write) -> Any:

@@ -1,20 +1,16 @@
-"""A real API server without an operator: a kubeconfig, requests as its administrator, namespaces."""
+"""A real API server without an operator: kubeconfig, requests as administrator, namespaces."""
 
-import base64
 import os
-import ssl
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
-import httpx
 import pytest
 import yaml
 
+from api.server import ApiServer, fresh_namespace
+
 REPOSITORY = Path(__file__).parents[2]
-APPLY = "application/apply-patch+yaml"
 
 
 @pytest.fixture(scope="session")
@@ -25,43 +21,14 @@ def kubeconfig() -> Path:
     return path
 
 
-class ApiServer:
-    """Requests as the administrator; the answer is the caller's to judge."""
-
-    def __init__(self, kubeconfig: Path) -> None:
-        content = yaml.safe_load(kubeconfig.read_text())
-        cluster, user = content["clusters"][0]["cluster"], content["users"][0]["user"]
-        self._client = httpx.Client(
-            base_url=cluster["server"], verify=_trust(cluster, user), timeout=60, trust_env=False
-        )
-
-    def request(
-        self,
-        method: str,
-        path: str,
-        *,
-        json: Any = None,
-        params: dict[str, str] | None = None,
-        headers: dict[str, str] | None = None,
-        content_type: str = "application/json",
-    ) -> httpx.Response:
-        headers = {"content-type": content_type} | (headers or {})
-        return self._client.request(method, path, json=json, params=params, headers=headers)
-
-    def apply(self, path: str, manifest: Any, manager: str = "tests") -> httpx.Response:
-        """Server-side apply, by force."""
-        params = {"fieldManager": manager, "force": "true"}
-        return self.request("PATCH", path, json=manifest, params=params, content_type=APPLY)
-
-    def close(self) -> None:
-        self._client.close()
-
-
 @pytest.fixture(scope="session")
 def api_server(kubeconfig: Path) -> Iterator[ApiServer]:
     """With the CRDs of this repository, and a stand-in for the one it can do without."""
     server = ApiServer(kubeconfig)
-    for path in (REPOSITORY / "crds" / "microservices.yaml", Path(__file__).parent / "monitors.yaml"):
+    for path in (
+        REPOSITORY / "crds" / "microservices.yaml",
+        Path(__file__).parent / "monitors.yaml",
+    ):
         _install(server, yaml.safe_load(path.read_text()))
     yield server
     server.close()
@@ -69,23 +36,8 @@ def api_server(kubeconfig: Path) -> Iterator[ApiServer]:
 
 @pytest.fixture
 def namespace(api_server: ApiServer) -> Iterator[str]:
-    """A fresh one for each test, deleted without waiting."""
-    name = f"test-{uuid4().hex[:10]}"
-    body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
-    api_server.request("POST", "/api/v1/namespaces", json=body).raise_for_status()
-    yield name
-    api_server.request("DELETE", f"/api/v1/namespaces/{name}").raise_for_status()
-
-
-def _trust(cluster: dict[str, str], user: dict[str, str]) -> ssl.SSLContext:
-    authority = base64.b64decode(cluster["certificate-authority-data"]).decode()
-    context = ssl.create_default_context(cadata=authority)
-    with tempfile.NamedTemporaryFile() as pair:  # the standard library reads it from files only
-        for part in ("client-certificate-data", "client-key-data"):
-            pair.write(base64.b64decode(user[part]) + b"\n")
-        pair.flush()
-        context.load_cert_chain(pair.name)
-    return context
+    with fresh_namespace(api_server) as name:
+        yield name
 
 
 def _install(server: ApiServer, crd: dict[str, Any]) -> None:

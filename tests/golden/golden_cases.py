@@ -6,7 +6,10 @@ from typing import Any
 
 import yaml
 
+from microservice_operator.desired import BUILDERS
+
 CASES = sorted(Path(__file__).parent.glob("*/*.yaml"))
+MODULES = {builder.__name__.rpartition(".")[2]: builder for builder in BUILDERS}  # type: ignore[attr-defined]
 METADATA = {"name": "orders", "namespace": "shop", "uid": "uid-orders", "resourceVersion": "7"}
 
 

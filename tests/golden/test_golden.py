@@ -9,16 +9,14 @@ from typing import Any
 
 import pytest
 import yaml
-from golden.golden_cases import CASES, Case, read, rewrite
 
+from golden.golden_cases import CASES, MODULES, Case, read, rewrite
 from microservice_operator import names
 from microservice_operator.api.platform import Platform
 from microservice_operator.api.service import MicroService
-from microservice_operator.desired import BUILDERS, record
+from microservice_operator.desired import record
 from microservice_operator.errors import InvalidSpec
 from microservice_operator.observed import Manifest, Observed
-
-MODULES = {builder.__name__.rpartition(".")[2]: builder for builder in BUILDERS}  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("path", CASES, ids=lambda path: f"{path.parent.name}/{path.stem}")

@@ -96,8 +96,6 @@ async def test_a_child_that_lost_its_label_is_found_and_labelled_again(
     await api.until(lambda: ready(api))
     label = "app.kubernetes.io/managed-by"
     api.edit(SERVICE, SHOP, "orders", {"metadata": {"labels": {label: None}}})
-    # The API server tells a watch with a selector that such an object was deleted.
-    api.tell(SERVICE, "DELETED", api.get(SERVICE, SHOP, "orders"))
     await api.until(
         lambda: label in api.get(SERVICE, SHOP, "orders")["metadata"]["labels"] and ready(api)
     )

@@ -83,14 +83,21 @@ async def client_of(
         yield client
 
 
+async def started(service: "Service") -> None:
+    """Migrated, and its background work runs."""
+    if service.schema and service.db.dialect == "postgresql":
+        await service.migrate()
+    await service.start()
+    async with asyncio.timeout(20):
+        await service.settled()
+
+
 @asynccontextmanager
 async def running(*services: "Service") -> AsyncIterator[None]:
-    """Started, migrated and settled; stopped at the end."""
-    for service in services:
-        await service.start()
+    """Started, and stopped at the end."""
     try:
         for service in services:
-            await service.settled()
+            await started(service)
         yield
     finally:
         for service in services:

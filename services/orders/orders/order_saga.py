@@ -32,7 +32,7 @@ class OrderSaga:
         after = State(transition.state) if transition else before
         entry = domain.entry(before, message, ignored=transition is None)
         if entry:
-            await order_store.append(tx, saga.id, entry, after)
+            await order_store.append(tx, saga.id, entry, after, tx.clock.now())
         if transition:
             await order_store.update(tx, saga.id, after, {**saga.data, **transition.data})
         if transition and after in WITHOUT_SALE:

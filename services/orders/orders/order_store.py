@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -15,9 +16,8 @@ from shopkit.db import Tx
 Row = sa.Row[Any]
 
 
-async def insert(tx: Tx, order_id: str, user_id: str, quote: Quote) -> bool:
+async def insert(tx: Tx, order_id: str, user_id: str, quote: Quote, now: datetime) -> bool:
     """False when an order for this quote exists."""
-    now = tx.clock.now()
     row = {
         "id": order_id,
         "user_id": user_id,
@@ -51,12 +51,12 @@ async def update(tx: Tx, order_id: str, state: State, data: Mapping[str, Any]) -
     await tx.execute(sa.update(orders).where(orders.c.id == order_id).values(values))
 
 
-async def append(tx: Tx, order_id: str, entry: Entry, state: State) -> None:
+async def append(tx: Tx, order_id: str, entry: Entry, state: State, at: datetime) -> None:
     """The caller's lock on the saga (or the new order) makes the numbers gapless."""
     row = {
         "order_id": order_id,
         "number": await _last_number(tx, order_id) + 1,
-        "at": tx.clock.now(),
+        "at": at,
         "event": entry.event,
         "detail": entry.detail,
         "state": state,

@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import orders.app
-
 import auth.app
 import bank.app
 import catalog.app
+import orders.app
 import payments.app
 import storefront.app
 from auth.settings import AuthSettings

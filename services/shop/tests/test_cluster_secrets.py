@@ -12,7 +12,7 @@ import pytest
 
 from shop.cluster_secrets import SERVICES, Namespaces, init_sql, secret_list
 from shopkit.auth import Signer
-from shopkit.testing import ServerProcess
+from shopkit.testing import ServerProcess, until
 
 CONTRACT = {
     ("shop", f"{service}-{what}"): {"url"} for service in SERVICES for what in ("db", "nats")
@@ -88,13 +88,30 @@ def test_the_public_keys_belong_to_the_private_ones_and_hold_nothing_private(pur
     assert private not in public
 
 
+async def superuser(port: int) -> asyncpg.Connection:
+    """The port is open before the server lets anybody in."""
+    found: list[asyncpg.Connection] = []
+
+    async def connects() -> bool:
+        try:
+            found.append(
+                await asyncpg.connect(
+                    host="127.0.0.1", port=port, user="postgres", database="postgres"
+                )
+            )
+        except asyncpg.CannotConnectNowError:
+            return False
+        return True
+
+    await until(connects, 10)
+    return found[0]
+
+
 async def test_each_role_owns_its_database_and_can_enter_no_other(
     postgres_server: ServerProcess,
 ) -> None:
     passwords = {"alpha": "pw-a", "beta": "pw-b"}
-    admin = await asyncpg.connect(
-        host="127.0.0.1", port=postgres_server.port, user="postgres", database="postgres"
-    )
+    admin = await superuser(postgres_server.port)
     for statement in init_sql(passwords).splitlines():
         if statement:
             await admin.execute(statement)

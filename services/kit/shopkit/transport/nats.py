@@ -51,6 +51,8 @@ def stream_config(kind: Kind) -> StreamConfig:
 
 def consumer_config(service: str, kind: Kind, ack_wait: float) -> ConsumerConfig:
     return ConsumerConfig(
+        # With a name the filter is part of the request's subject, where a permission can see it.
+        name=service,
         durable_name=service,
         filter_subject=f"{kind}.{service}.>",
         ack_policy=AckPolicy.EXPLICIT,

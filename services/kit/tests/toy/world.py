@@ -10,7 +10,7 @@ from services.kit.tests.toy.bank import Bank
 
 from shopkit.app import Service, World
 from shopkit.settings import Settings
-from shopkit.testing import until
+from shopkit.testing import started, until
 
 MAKERS: dict[str, Callable[[Settings, World], Service]] = {
     "buyer": buyer.create_app,
@@ -52,8 +52,7 @@ class Toys:
     async def _start(self, name: str) -> None:
         service = MAKERS[name](self._settings[name], self.world)
         self.services[name] = service
-        await service.start()
-        await service.settled()
+        await started(service)
 
     def _on_crash(self, name: str) -> None:
         self._restarting.add(asyncio.create_task(self._restart(name)))

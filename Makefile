@@ -1,0 +1,95 @@
+# `make help` lists the targets. A bare machine needs make and Python with pip; the rest comes by itself.
+SHELL := bash
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+MAKEFLAGS += --no-print-directory
+
+UV_VERSION := 0.13.9
+CACHE := $(or $(MICROSERVICE_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/microservice-operator)
+UV := $(CACHE)/uv-$(UV_VERSION)/bin/uv
+RUN := $(UV) run --frozen
+PYTEST := $(RUN) pytest -q
+FAST_TESTS := tests/unit tests/golden tests/property tests/wiring tests/guard tests/shop services
+TYPED := operator/microservice_operator $(wildcard services/*/*/__init__.py) e2e/cluster e2e/demo
+export PATH := $(dir $(UV)):$(PATH)
+
+##@ The two that are all you need
+demo: $(UV) ## from nothing to an order that four services carried out, on a local Kubernetes
+	$(RUN) python -m e2e.demo
+
+test: lint types contracts check-generated test-unit test-chart test-api test-e2e ## everything, the fast things first
+
+##@ Around the demo
+down: $(UV) ## remove all clusters, and the Docker engine if it was started for them
+	$(RUN) python -m e2e.cluster down
+
+kubeconfig: $(UV) ## print the path of the demo cluster's kubeconfig
+	@$(RUN) python -m e2e.demo kubeconfig
+
+gateway-url: $(UV) ## print the address of the shop
+	@$(RUN) python -m e2e.demo gateway-url
+
+status: $(UV) ## one line for each cluster
+	@$(RUN) python -m e2e.cluster status
+
+shop: $(UV) ## the whole shop in one process on 127.0.0.1, no cluster
+	$(RUN) shop up
+
+##@ Tests, one kind at a time
+test-unit: $(UV) ## all that needs no cluster and no Docker, in under a minute
+	$(PYTEST) $(wildcard $(FAST_TESTS)) -m "not api and not nodes and not long"
+
+test-chart: $(UV) ## the charts, rendered by helm
+	$(PYTEST) tests/chart
+
+test-api: cluster-api ## against a real API server in which no operator is installed
+	$(PYTEST) tests/api -m "not long"
+
+test-e2e: demo browser ## on the demo cluster: cases, rolling updates and kills under orders
+	$(PYTEST) e2e -m "not long"
+
+guard: $(UV) ## how many requests a pass may send
+	$(PYTEST) tests/guard
+
+##@ Code
+install: $(UV) ## the environment, exactly as locked
+	$(UV) sync --frozen
+
+fmt: $(UV) ## format, and fix what can be fixed
+	$(RUN) ruff format . && $(RUN) ruff check --fix .
+
+lint: $(UV) ## style of Python and YAML
+	$(RUN) ruff check . && $(RUN) ruff format --check . && $(RUN) yamllint --strict .
+
+types: $(UV) ## mypy, strict
+	$(RUN) mypy $(dir $(TYPED))
+
+contracts: $(UV) ## who may import whom
+	$(RUN) lint-imports
+
+generate: $(UV) ## CRD, its reference, the chart's rights, the HTTP contracts
+	$(RUN) python -m microservice_operator.api.crd && $(RUN) python charts/generate.py && $(RUN) python -m shop.openapi
+
+check-generated: $(UV) ## nothing that is generated is out of date
+	$(RUN) python -m microservice_operator.api.crd --check && $(RUN) python -m shop.openapi --check
+
+golden: $(UV) ## rewrite what the golden tests expect; read the diff
+	GOLDEN_UPDATE=1 $(PYTEST) tests/golden
+
+##@ Pieces
+image: $(UV) ## build our images; prints their names
+	$(RUN) python -m e2e.demo images
+
+cluster-api: $(UV) ## the one-node cluster of the API tests
+	$(RUN) python -m e2e.cluster up --name api
+
+browser: $(UV) ## make sure of Chromium, for the tests in a browser
+	$(RUN) python -m e2e.cluster packages chromium
+
+help: ## this list
+	@awk -F ':.*## ' '/^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {printf "  %-16s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(UV):
+	python3 -m pip install --quiet --disable-pip-version-check --no-warn-script-location --target $(dir $(@D)) uv==$(UV_VERSION)
+
+.PHONY: $(shell sed -n 's/^\([a-z0-9-]*\):.*##.*/\1/p' $(MAKEFILE_LIST))
