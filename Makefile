@@ -10,7 +10,7 @@ UV := $(CACHE)/uv-$(UV_VERSION)/bin/uv
 RUN := $(UV) run --frozen
 PYTEST := $(RUN) pytest -q
 FAST_TESTS := tests/unit tests/golden tests/property tests/wiring tests/guard tests/shop services
-TYPED := operator/microservice_operator $(wildcard services/*/*/__init__.py) e2e/cluster e2e/demo
+TYPED := operator/microservice_operator $(patsubst %/__init__.py,%,$(wildcard services/*/*/__init__.py)) e2e/cluster e2e/demo
 export PATH := $(dir $(UV)):$(PATH)
 
 ##@ The two that are all you need
@@ -62,7 +62,7 @@ lint: $(UV) ## style of Python and YAML
 	$(RUN) ruff check . && $(RUN) ruff format --check . && $(RUN) yamllint --strict .
 
 types: $(UV) ## mypy, strict
-	$(RUN) mypy $(dir $(TYPED))
+	$(RUN) mypy $(TYPED)
 
 contracts: $(UV) ## who may import whom
 	$(RUN) lint-imports
@@ -90,6 +90,6 @@ help: ## this list
 	@awk -F ':.*## ' '/^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {printf "  %-16s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(UV):
-	python3 -m pip install --quiet --disable-pip-version-check --no-warn-script-location --target $(dir $(@D)) uv==$(UV_VERSION)
+	python3 -m pip install --quiet --disable-pip-version-check --no-warn-script-location --root-user-action=ignore --target $(dir $(@D)) uv==$(UV_VERSION)
 
 .PHONY: $(shell sed -n 's/^\([a-z0-9-]*\):.*##.*/\1/p' $(MAKEFILE_LIST))

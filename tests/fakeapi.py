@@ -176,7 +176,6 @@ class FakeApi:
     async def until(self, holds: Callable[[], Any], seconds: float = 20.0) -> Any:
         """Wait for a state; the message of a failure shows what the world looked like."""
         changed = asyncio.Event()
-        self._limits: dict[str, tuple[int, Callable[[], None]]] = {}
         self._waiters.add(changed)
         try:
             async with asyncio.timeout(seconds):
@@ -186,8 +185,7 @@ class FakeApi:
         except TimeoutError:
             raise AssertionError(f"never came true; {self.describe()}") from None
         finally:
-            self._limits: dict[str, tuple[int, Callable[[], None]]] = {}
-        self._waiters.discard(changed)
+            self._waiters.discard(changed)
         return found
 
     def describe(self) -> str:

@@ -31,6 +31,7 @@ class Operator:
         )
         self._loop: asyncio.AbstractEventLoop | None = None
         self._app: App | None = None
+        self._task: asyncio.Task[None] | None = None
         self._started = threading.Event()
         self._thread = threading.Thread(target=self._run, name=user, daemon=True)
 
@@ -42,8 +43,14 @@ class Operator:
     async def stop(self) -> None:
         """As on SIGTERM: passes end, the Lease is handed over."""
         if self._loop and self._app and self._thread.is_alive():
-            self._loop.call_soon_threadsafe(self._app.ended.set)
+            self._loop.call_soon_threadsafe(self._stop)
         await self.ended()
+
+    def _stop(self) -> None:
+        assert self._app and self._task
+        if self._app.waits_for and not self._app.started:
+            self._task.cancel()  # kopf does not run yet
+        self._app.ended.set()
 
     async def ended(self) -> None:
         await asyncio.to_thread(self._thread.join, 15)
@@ -65,10 +72,7 @@ class Operator:
             self._started.set()
 
     async def _operate(self) -> None:
-        self._loop = asyncio.get_running_loop()
-        await handlers.run(self._make, self._settings)
-
-    def _make(self) -> App:
+        self._loop, self._task = asyncio.get_running_loop(), asyncio.current_task()
         self._app = App(self._settings, PLATFORM, self._connection, self._clock)
         self._started.set()
-        return self._app
+        await handlers.run(self._app, self._settings)

@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import gc
 import logging
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -36,18 +37,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (OperatorError, OSError) as error:  # OSError: a port in use, an unreadable file
         print(f"microservice-operator: {error}", file=sys.stderr)
         return 1
+    except asyncio.CancelledError:  # SIGTERM before there was anything to stop
+        return 0
     except KeyboardInterrupt:
         return 130
     return 0
 
 
 async def _operate(settings: Settings) -> None:
+    # As process 1 of a container we would ignore it; kopf takes over once it runs.
+    task = asyncio.current_task()
+    assert task is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     connection = connect(
         settings.kubeconfig, settings.kubernetes_service_host, settings.kubernetes_service_port
     )
     log.info("microservice-operator %s as %s at %s", VERSION, settings.identity, connection.server)
     platform, clock = read_platform(settings.platform_file), Clock()
-    await handlers.run(lambda: App(settings, platform, connection, clock, _freeze), settings)
+    await handlers.run(App(settings, platform, connection, clock, _freeze), settings)
     log.info("stopped")
 
 

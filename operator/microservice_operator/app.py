@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
-from typing import Any
+from typing import Any, Self
 
 import aiohttp
 
@@ -16,7 +16,7 @@ from microservice_operator.clock import Clock
 from microservice_operator.cluster import DEFINITION, Cluster
 from microservice_operator.connection import Connection
 from microservice_operator.desired import KINDS, record
-from microservice_operator.errors import ApiError
+from microservice_operator.errors import ApiError, OperatorError
 from microservice_operator.informer import Informer
 from microservice_operator.lease import Lease
 from microservice_operator.metrics import Metrics, served
@@ -35,6 +35,10 @@ STUCK = 300.0  # seconds without any progress after which only a restart helps
 log = logging.getLogger(__name__)
 
 
+class DefinitionGone(OperatorError):
+    """Without its CRD a process has nothing to watch."""
+
+
 class App:
     """kopf calls `start`, `login`, `notice`, `stop`; `ended` is set when the rest has failed."""
 
@@ -49,7 +53,6 @@ class App:
         self.ended = asyncio.Event()
         self._informed = asyncio.Event()
         self.failure: BaseException | None = None
-        self.again = False  # ended only to begin anew
         self.metrics = Metrics()
         self.settings = settings
         self.clock = clock
@@ -68,10 +71,44 @@ class App:
             self.store, self.cluster, self.catalog, platform, clock, self.metrics
         )
         self.definitions = self._informer(DEFINITION)
+        self._served = AsyncExitStack()
         self._task: asyncio.Task[None] | None = None
-        self._waits_for: str | None = "the API server"
+        self.waits_for: str | None = "the API server"
+
+    async def __aenter__(self) -> Self:
+        if port := self.settings.metrics_port:
+            pages = {"/metrics": lambda: (200, self.metrics.text()), "/readyz": self._readyz}
+            await self._served.enter_async_context(served(port, pages))
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+        await self._served.aclose()
+        await self.transport.__aexit__()
+
+    async def until_served(self) -> None:
+        """Wait for the API server and for our CRD."""
+        async with AsyncExitStack() as stack:
+            if port := self.settings.probe_port:
+                await stack.enter_async_context(served(port, {"/healthz": lambda: (200, "waiting")}))
+            while (reason := await self._unserved()) is not None:
+                if reason != self.waits_for:
+                    log.warning("waiting for %s", reason)
+                self.waits_for = reason
+                await self.clock.sleep(1.0)
+
+    async def _unserved(self) -> str | None:
+        try:
+            there = await self.cluster.serves(MICROSERVICE)
+        except ApiError as error:
+            return f"the API server: {error}"
+        return None if there else f"the CRD {MICROSERVICE.resource}"
 
     # what kopf calls
+
+    @property
+    def started(self) -> bool:
+        return self._task is not None
 
     def start(self) -> None:
         self._task = asyncio.create_task(self._run(), name="operator")
@@ -90,7 +127,6 @@ class App:
         task.cancel()
         await asyncio.wait([task])
         await self.lease.release()
-        await self.transport.__aexit__()
 
     def login(self) -> aiohttp.ClientSession:
         return self.transport.lend()
@@ -107,9 +143,9 @@ class App:
 
     # what probes ask
 
-    def waiting(self) -> str | None:
-        """Why this process could not take over now; a standby is as ready as the leader."""
-        return None if self._waits_for is None else f"not ready: waits for {self._waits_for}"
+    def _readyz(self) -> tuple[int, str]:
+        """Whether this process could take over now; a standby is as ready as the leader."""
+        return (503, f"waiting for {self.waits_for}") if self.waits_for else (200, "ready")
 
     def stuck(self) -> str | None:
         """Why a restart would help; never an API server that is away."""
@@ -125,42 +161,19 @@ class App:
 
     async def _run(self) -> None:
         try:
-            async with AsyncExitStack() as stack:
-                if self.settings.metrics_port:
-                    await stack.enter_async_context(
-                        served(self.metrics, self.settings.metrics_port, self.waiting)
-                    )
-                watched = await self._check_permissions()
-                if await self._defined():
-                    async with asyncio.TaskGroup() as group:
-                        await self._begin(group, watched)
+            watched = await self._check_permissions()
+            async with asyncio.TaskGroup() as group:
+                await self._begin(group, watched)
         except asyncio.CancelledError:
             raise
         except BaseException as error:
             self.failure = _first(error)
         self.ended.set()
 
-    async def _defined(self) -> bool:
-        """Whether MicroServices are served. If not, waits for that, to begin anew."""
-        while not await self._serves_microservices():
-            if not self.again:
-                log.warning("waiting for the CRD %s", MICROSERVICE.resource)
-            self.again, self._waits_for = True, f"the CRD {MICROSERVICE.resource}"
-            await self.clock.sleep(1.0)
-        return not self.again
-
-    async def _serves_microservices(self) -> bool:
-        try:
-            return await self.cluster.serves(MICROSERVICE)
-        except ApiError as error:
-            log.debug("discovery: %s", error)
-            return False
-
     def _definitions_changed(self) -> None:
-        """kopf stops its watch without our CRD, and finds a new one too early to start it again."""
-        if self._waits_for is None and not self.catalog.defined(MICROSERVICE):
-            log.warning("the CRD %s is gone", MICROSERVICE.resource)
-            self.again = True
+        """kopf would stop its watch and not start it again in time: let the kubelet restart us."""
+        if not self.waits_for and not self.catalog.defined(MICROSERVICE):
+            self.failure = DefinitionGone(f"the CRD {MICROSERVICE.resource} was deleted")
             self.ended.set()
 
     def _kind_gone(self, kind: str) -> None:
@@ -177,13 +190,13 @@ class App:
         group.create_task(self._resync(), name="resync")
         group.create_task(self._review(), name="review")
         group.create_task(self._measure(), name="measure")
-        self._waits_for = None
+        self.waits_for = None
         self._on_ready()
         log.info("ready: all kinds are listed")
 
     async def _listed(self, watched: bool) -> None:
         while (watched and not self.definitions.listed) or self.catalog.waiting():
-            self._waits_for = f"lists of {', '.join(self.catalog.waiting())}"
+            self.waits_for = f"lists of {', '.join(self.catalog.waiting())}"
             self._informed.clear()
             await self._informed.wait()
 
@@ -267,7 +280,7 @@ class App:
     def _listed_kind(self, kind: Kind, first: bool) -> None:
         """An optional kind that comes later is wanted by services that had to do without it."""
         self._informed.set()
-        if first and kind.optional and self._waits_for is None:
+        if first and kind.optional and not self.waits_for:
             self._add_all()
 
 

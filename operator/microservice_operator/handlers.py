@@ -1,7 +1,7 @@
 """The one home of kopf: the MicroService watch, the life of the process, login and probes."""
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import kopf
@@ -105,20 +105,13 @@ def options() -> kopf.OperatorSettings:
     return settings
 
 
-async def run(make: Callable[[], App], settings: Settings) -> None:
+async def run(app: App, settings: Settings) -> None:
     """Until SIGTERM or SIGINT; raises what made the operator fail.
 
-    kopf looks for our CRD when it starts, and later too early: it scans as soon as a CRD is made,
-    but the API server serves it seconds after that. So when it comes, kopf starts anew."""
-    again = True
-    while again:
-        app = make()
-        await _once(app, settings)
-        again = app.again
-
-
-async def _once(app: App, settings: Settings) -> None:
-    try:
+    kopf starts when our CRD is served. One that is made later it would find too early: it scans
+    at once, but the API server serves a new kind seconds after that."""
+    async with app:
+        await app.until_served()
         await kopf.operator(
             registry=registry(app),
             settings=options(),
@@ -127,8 +120,6 @@ async def _once(app: App, settings: Settings) -> None:
             stop_flag=app.ended,
             liveness_endpoint=_endpoint(settings),
         )
-    finally:
-        await app.stop()
     if app.failure:
         raise app.failure
 

@@ -13,6 +13,7 @@ DURATION = 15.0  # seconds after the last renewal until others may take over
 RENEWAL = 5.0
 TRUST = 10.0  # seconds after the last renewal that we still take keys; less than DURATION
 RETRY = 1.0
+FAREWELL = 2.0  # seconds that a process which ends spends on handing over
 
 log = logging.getLogger(__name__)
 
@@ -65,8 +66,9 @@ class Lease:
         self._until = float("-inf")
         self._tell()
         try:
-            await self._give_back()
-        except ApiError as error:
+            async with self._clock.timeout(FAREWELL):
+                await self._give_back()
+        except (ApiError, TimeoutError) as error:
             log.warning("lease: not released, it expires by itself: %s", error)
 
     async def _give_back(self) -> None:

@@ -1,9 +1,10 @@
 """What the operator tells Prometheus, and the port on which it does."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.process_collector import ProcessCollector
 
@@ -75,27 +76,29 @@ class Metrics:
         )
 
 
+    def text(self) -> str:
+        return generate_latest(self.registry).decode()
+
+
 @asynccontextmanager
-async def served(
-    metrics: Metrics, port: int, ready: Callable[[], str | None]
-) -> AsyncIterator[int]:
-    """Serve /metrics and /readyz (503 with the reason `ready` returns); yields the port in use."""
+async def served(port: int, pages: Mapping[str, Callable[[], tuple[int, str]]]) -> AsyncIterator[None]:
+    """Answer GET of each path with what its function returns, (status, text), while in here."""
 
-    async def show(_: web.Request) -> web.Response:
-        text = generate_latest(metrics.registry).decode()
-        return web.Response(text=text, content_type="text/plain", charset="utf-8")
+    def answering(page: Callable[[], tuple[int, str]]) -> Handler:
+        async def answer(_: web.Request) -> web.StreamResponse:
+            status, text = page()
+            return web.Response(status=status, text=text)
 
-    async def readyz(_: web.Request) -> web.Response:
-        waiting = ready()
-        return web.Response(status=503 if waiting else 200, text=waiting or "ready")
+        return answer
 
     application = web.Application()
-    application.add_routes([web.get("/metrics", show), web.get("/readyz", readyz)])
-    runner = web.AppRunner(application, handle_signals=False, access_log=None, shutdown_timeout=0.5)
+    application.add_routes([web.get(path, answering(page)) for path, page in pages.items()])
+    runner = web.AppRunner(
+        application, handle_signals=False, access_log=None, shutdown_timeout=0.5
+    )
     await runner.setup()
-    site = web.TCPSite(runner, None, port)
-    await site.start()
     try:
-        yield runner.addresses[0][1]
+        await web.TCPSite(runner, None, port).start()
+        yield
     finally:
         await runner.cleanup()

@@ -104,9 +104,14 @@ def test_a_step_tells_its_usual_time_and_that_it_stopped(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(progress, "QUIET", 0.0)
-    with pytest.raises(Problem), progress.progress.step("build it", "9 min"):
-        progress.progress.say("half way")
-        raise Problem("no")
+    with pytest.raises(Problem):
+        fail_half_way()
     lines = capsys.readouterr().err.splitlines()
     assert lines[:2] == ["build it (usually 9 min)", "  half way"]
     assert lines[2].startswith("build it: stopped after")
+
+
+def fail_half_way() -> None:
+    with progress.progress.step("build it", "9 min"):
+        progress.progress.say("half way")
+        raise Problem("no")

@@ -99,7 +99,7 @@ def test_a_machine_without_the_right_to_raise_limits_gets_a_filter_before_runc(
 ) -> None:
     monkeypatch.setattr(engine, "_may_raise_limits", lambda: False)
     machine.has("dpkg-query", "printf installed")
-    machine.has("dockerd", f"touch {tmp_path}/started; exec sleep 30")
+    machine.has("dockerd", f"touch {tmp_path}/started; trap 'kill $!' TERM; sleep 30 & wait")
     machine.has("docker", f"test -e {tmp_path}/started && echo 20.10")
     engine.ensure(settings(tmp_path))
     config = json.loads((tmp_path / "cache" / "engine" / "daemon.json").read_text())

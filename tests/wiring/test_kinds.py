@@ -1,6 +1,9 @@
+import asyncio
+
 import pytest
 
 from microservice_operator.api.kinds import MICROSERVICE
+from microservice_operator.app import DefinitionGone
 from microservice_operator.desired import KINDS
 from microservice_operator.permissions import NotAllowed
 from tests.fakeapi import FakeApi
@@ -103,21 +106,24 @@ async def test_without_a_right_it_cannot_do_without_the_start_ends_with_one_sent
 async def test_an_operator_without_its_crd_waits_for_it(api: FakeApi, start: Start) -> None:
     api.uninstall(MICROSERVICE)
     operator = await start()
-    await api.until(lambda: [r for r in api.audit if r.resource.startswith("selfsubject")][50:])
-    assert "not ready" in (operator.app.waiting() or "")
+    while "CRD" not in (operator.app.waits_for or ""):
+        await asyncio.sleep(0.01)  # a flag in another thread
     api.install(MICROSERVICE)
     make(api, spec=PLAIN)
     await api.until(lambda: ready(api))
 
 
-async def test_a_crd_that_is_deleted_and_made_again_is_served_again(
+async def test_an_operator_that_loses_its_crd_ends_and_a_new_one_waits(
     api: FakeApi, start: Start
 ) -> None:
     make(api, spec=PLAIN)
-    await start()
+    operator = await start()
     await api.until(lambda: ready(api))
     api.uninstall(MICROSERVICE)
-    await api.until(lambda: children(api) == set())
+    await operator.ended()
+    assert isinstance(operator.failure, DefinitionGone)
+    assert children(api) == set()
+    await start()
     api.install(MICROSERVICE)
     make(api, spec=PLAIN)
     await api.until(lambda: ready(api))

@@ -9,8 +9,9 @@ from microservice_operator.api import quantity
 
 DNS_LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 LABEL_KEY = rf"({DNS_LABEL}([.]{DNS_LABEL})*/)?[A-Za-z0-9]([-A-Za-z0-9_.]{{0,61}}[A-Za-z0-9])?"
-SEGMENT = r"([^/.][^/]*|[.]|[.][^/.][^/]*|[.][.][^/]+)"  # of a path: anything but `..`
-INSIDE = rf"^{SEGMENT}(/+{SEGMENT})*/*$"
+FIRST = r"([^/.][^/]*|[.]|[.][^/.][^/]*)"  # Kubernetes keeps names that start with `..` to itself
+SEGMENT = r"([^/.][^/]*|[.]|[.][^/.][^/]*|[.][.][^/]+)"  # anything but `..`
+INSIDE = rf"^{FIRST}(/+{SEGMENT})*/*$"
 OUTSIDE = "the path leads out of the volume; make it relative and without `..`"
 
 Label = Annotated[str, Field(min_length=1, max_length=63, pattern=rf"^{DNS_LABEL}$")]
@@ -53,7 +54,7 @@ def _label_key(key: str) -> str:
 
 
 def _relative(path: str) -> str:
-    if path.startswith("/") or ".." in path.split("/"):
+    if path.startswith(("/", "..")) or ".." in path.split("/"):
         raise ValueError(OUTSIDE)
     return path
 

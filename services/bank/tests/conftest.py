@@ -19,6 +19,7 @@ def bank_settings(tmp_path: Path) -> BankSettings:
         bank_secret=SECRET,
         webhook_secret="whsec",
         sqlite_synchronous="NORMAL",
+        lock_timeout=30,
         slow_seconds=0.05,
         hang_seconds=3600,
         webhook_spread=0,

@@ -29,7 +29,7 @@ def quote_keys() -> str:
 def catalog_settings(
     tmp_path: Path, keys: Signer, quote_keys: str, database: dict[str, str]
 ) -> CatalogSettings:
-    quick = {"sqlite_synchronous": "NORMAL", "list_cache": 0}
+    quick = {"sqlite_synchronous": "NORMAL", "list_cache": 0, "lock_timeout": 30}
     return settings_for(CatalogSettings, tmp_path, keys, quote_keys=quote_keys, **quick, **database)
 
 

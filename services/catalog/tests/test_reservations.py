@@ -114,10 +114,10 @@ async def test_a_release_gives_back_what_was_held(
 ) -> None:
     await shelve(catalog, 5)
     await orders.send(reserve(order_id, ("apple", 1)))
-    await orders.send(ReleaseStock(order_id=order_id))
-    await orders.send(ReleaseStock(order_id=order_id), attempt=2)
-    heard = [type for type, _ in await orders.hear(3)]
-    assert sorted(heard) == ["StockReleased", "StockReleased", "StockReserved"]
+    await orders.hear()
+    for attempt in (1, 2):
+        await orders.send(ReleaseStock(order_id=order_id), attempt=attempt)
+        assert await orders.hear() == [("StockReleased", {"order_id": order_id})]
     assert (await levels(catalog))["apple"] == (5, 0)
     assert (await moved(catalog))["apple"] == (0, 0)
 

@@ -24,7 +24,7 @@ from shopkit.saga import (
     UnknownSaga,
 )
 from shopkit.schema import sagas
-from shopkit.waker import Waker
+from shopkit.waker import first_of
 
 BATCH = 32
 _NOTHING_PENDING: Mapping[str, Any] = {
@@ -44,7 +44,6 @@ class SagaEngine:
         self._c, self._definition = chassis, definition
         settings = chassis.settings
         self._schedule = Schedule(settings.resend_first, settings.resend_max)
-        self._waker = Waker(chassis.clock)
         self._log = structlog.get_logger().bind(service=chassis.database.service)
         for reply in definition.replies:
             handlers.add("reply", Handler(reply, self._reply))
@@ -143,7 +142,7 @@ class SagaEngine:
         while not stop.is_set():
             moved = await self.tick()
             if moved < BATCH:
-                await self._waker.wait(self._c.settings.saga_poll)
+                await first_of(self._c.clock.sleep(self._c.settings.saga_poll), stop.wait())
 
     async def tick(self) -> int:
         """Sends again what is due and tells deadlines; returns how many sagas were due."""

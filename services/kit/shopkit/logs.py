@@ -1,7 +1,6 @@
 """Logs: one JSON object a line on stdout, with fields from a closed list."""
 
 import logging
-import sys
 from collections.abc import MutableMapping
 from typing import Any
 
@@ -49,6 +48,13 @@ def allow(*fields: str) -> None:
 
 def configure(level: str = "INFO") -> None:
     """Once a process, before the first line."""
+    render(level)
+    # Libraries log through the standard module: only what is wrong, in the same form.
+    logging.basicConfig(level=logging.WARNING, handlers=[_Bridge()], force=True)
+
+
+def render(level: str) -> None:
+    """Our own lines as JSON."""
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -60,12 +66,9 @@ def configure(level: str = "INFO") -> None:
             structlog.processors.JSONRenderer(serializer=_json),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
-        logger_factory=structlog.PrintLoggerFactory(sys.stdout),
+        logger_factory=structlog.PrintLoggerFactory(),
         cache_logger_on_first_use=False,
     )
-    # Libraries log through the standard module: only what is wrong, in the same form.
-    handler = _Bridge()
-    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
 
 
 def _trace(_: Any, __: str, event: Event) -> Event:

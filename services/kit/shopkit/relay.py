@@ -10,7 +10,7 @@ from shopkit import outbox
 from shopkit.chassis import Chassis
 from shopkit.messages import Message
 from shopkit.transport import PublishFailed
-from shopkit.waker import Waker
+from shopkit.waker import Waker, first_of
 
 BATCH = 64
 
@@ -30,7 +30,7 @@ class Relay:
         while not stop.is_set():
             published, failed = await self.once()
             if failed or published < BATCH:
-                await self._waker.wait(self._c.settings.relay_poll)
+                await first_of(self._waker.wait(self._c.settings.relay_poll), stop.wait())
 
     async def once(self) -> tuple[int, int]:
         """One pass over the oldest rows: how many were published and how many could not be."""

@@ -15,6 +15,7 @@ from services.kit.tests.toy.world import Backend, toys
 
 import shopkit
 from shopkit import outbox
+from shopkit.app import Service
 from shopkit.chassis import Chassis
 from shopkit.db import Tx
 from shopkit.faults import Crash
@@ -42,15 +43,18 @@ def relay(chassis: Chassis, wire: Wire) -> Relay:
 async def test_a_state_and_message_are_written_together_or_not_at_all(backend: Backend) -> None:
     async with bench(backend) as b:
         with pytest.raises(Broken):
-            async with b.service.db.transaction("broken") as tx:
-                await tx.insert_new(holds, {"order_id": ORDER, "status": "HELD"})
-                await outbox.command(tx, "seller", Hold(order_id=ORDER), correlation_id=ORDER)
-                raise Broken
+            await hold_and_send(b.service, Broken())
         assert (await b.rows(holds), await b.outbox()) == ([], [])
-        async with b.service.db.transaction("whole") as tx:
-            await tx.insert_new(holds, {"order_id": ORDER, "status": "HELD"})
-            await outbox.command(tx, "seller", Hold(order_id=ORDER), correlation_id=ORDER)
+        await hold_and_send(b.service, None)
         assert (len(await b.rows(holds)), await b.outbox()) == (1, [("Hold", 1)])
+
+
+async def hold_and_send(service: Service, error: Exception | None) -> None:
+    async with service.db.transaction("hold") as tx:
+        await tx.insert_new(holds, {"order_id": ORDER, "status": "HELD"})
+        await outbox.command(tx, "seller", Hold(order_id=ORDER), correlation_id=ORDER)
+        if error is not None:
+            raise error
 
 
 def test_a_nothing_but_the_relay_publishes() -> None:
@@ -73,7 +77,7 @@ def _calls(path: Path, name: str) -> bool:
 # ---- b ----------------------------------------------------------------------------------------
 
 
-async def commands(b_service: seller.Service, count: int) -> None:
+async def commands(b_service: Service, count: int) -> None:
     async with b_service.db.transaction("many") as tx:
         for number in range(count):
             order = f"0197f0c2-0000-7000-8000-{number:012d}"
@@ -198,7 +202,7 @@ class Flaky:
         await seller.hold(tx, command)
 
 
-def failing(b_service: seller.Service, failures: int) -> Flaky:
+def failing(b_service: Service, failures: int) -> Flaky:
     flaky = Flaky(failures)
     b_service._handlers._by_key["cmd", "Hold", 1] = Handler(Hold, flaky, seller.hold_reply)
     return flaky

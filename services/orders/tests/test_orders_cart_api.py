@@ -1,5 +1,10 @@
 import httpx
 
+from orders import cart_store
+from shopkit.app import Service
+
+ANNA = "00000000-0000-7000-8000-00000000000a"
+
 
 async def test_a_cart_is_empty_at_first_and_holds_what_is_put_there(
     anna: httpx.AsyncClient,
@@ -32,9 +37,11 @@ async def test_a_quantity_is_from_1_to_99(anna: httpx.AsyncClient) -> None:
         assert answer.json()["type"] == "urn:shop:problem:validation"
 
 
-async def test_a_51st_line_is_refused_with_what_to_do(anna: httpx.AsyncClient) -> None:
-    for number in range(50):
-        await anna.put(f"/api/v1/cart/items/sku-{number}", json={"quantity": 1})
+async def test_a_51st_line_is_refused_with_what_to_do(
+    orders: Service, anna: httpx.AsyncClient
+) -> None:
+    async with orders.db.transaction("test") as tx:
+        await cart_store.change(tx, ANNA, lambda _: {f"sku-{number}": 1 for number in range(50)})
     answer = await anna.put("/api/v1/cart/items/one-more", json={"quantity": 1})
     assert answer.status_code == 409
     assert "remove one first" in answer.json()["detail"]

@@ -117,10 +117,12 @@ class MemorySubscription:
         self._broker, self._queue, self._ack_wait = broker, queue, ack_wait
 
     async def fetch(self, limit: int, seconds: float) -> Sequence[MemoryDelivery]:
-        ready = self._visible()
-        if not ready:
-            await self._queue.waker.wait(self._patience(seconds))
-            ready = self._visible()
+        until = self._broker.clock.monotonic() + seconds
+        while not (ready := self._visible()):
+            left = until - self._broker.clock.monotonic()
+            if left <= 0:
+                return []
+            await self._queue.waker.wait(self._patience(left))
         return [self._hand_out(ready) for _ in range(min(limit, len(ready)))]
 
     def _visible(self) -> list[_Parcel]:
