@@ -124,15 +124,21 @@ class FakeApi:
         place = (kind.resource, namespace, name)
         return self._store(place, merged(self.objects[place], patch), "MODIFIED", manager=manager)
 
-    def remove(self, kind: Kind, namespace: str, name: str) -> None:
-        """Delete, and let the garbage collector follow the owner references."""
+    def remove(self, kind: Kind, namespace: str, name: str, *, collect: bool = True) -> None:
+        """Delete, and let the garbage collector follow the owner references at once."""
         gone = self.objects.pop((kind.resource, namespace, name))
         self._owners.pop(gone["metadata"]["uid"], None)
         self._emit(kind.resource, "DELETED", gone)
+        if collect:
+            self.collect_garbage()
+
+    def collect_garbage(self) -> None:
+        """Delete what has owners, none of which exists."""
+        known = {live["metadata"]["uid"] for live in self.objects.values()}
         for place, child in list(self.objects.items()):
             owners = child["metadata"].get("ownerReferences") or ()
-            if any(owner["uid"] == gone["metadata"]["uid"] for owner in owners):
-                self.remove(BY_RESOURCE[place[0]], place[1], place[2])
+            if owners and not any(owner["uid"] in known for owner in owners):
+                self.remove(BY_RESOURCE[place[0]], place[1], place[2], collect=False)
 
     def get(self, kind: Kind, namespace: str, name: str) -> Any:
         return self.objects.get((kind.resource, namespace, name))

@@ -16,11 +16,19 @@ class FakeControllers:
 
     def __init__(self, api: FakeApi, speed: float) -> None:
         self.broken: set[str] = set()
+        self._limit: int | None = None
+        self._allowed = asyncio.Condition()
         self._api = api
         self._speed = speed
         self._seen: dict[tuple[str, str], int] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         api.controllers.append(self._on)
+
+    async def allow(self, pods: int) -> None:
+        """From now on time does not count: only so many pods of a rollout become ready."""
+        async with self._allowed:
+            self._limit = pods
+            self._allowed.notify_all()
 
     async def stop(self) -> None:
         for task in self._tasks:
@@ -50,9 +58,15 @@ class FakeControllers:
             return
         for ready in range(1, wanted + 1):
             due = READY_AFTER[min(ready, len(READY_AFTER)) - 1]
-            await asyncio.sleep((due - waited) / self._speed)
+            await self._until_ready(ready, due - waited)
             waited = due
             self._status(live, _rollout(generation, wanted, ready))
+
+    async def _until_ready(self, pods: int, seconds: float) -> None:
+        if self._limit is None:
+            await asyncio.sleep(seconds / self._speed)
+        async with self._allowed:
+            await self._allowed.wait_for(lambda: self._limit is None or self._limit >= pods)
 
     async def _scale(self, live: dict[str, Any]) -> None:
         await asyncio.sleep(3.0 / self._speed)

@@ -31,13 +31,13 @@ class Front:
             if ask.verb == "watch" and ask.kind.resource in self.api.served():
                 return await self._watch(request, ask)
             answer, code = self.api.act(ask)
-            if ask.user in self.api.banned:
-                await asyncio.Event().wait()
             headers: dict[str, str] = {}
         except Refused as error:
             answer, code, headers = _status(error), error.code, error.headers
             fault = None
         self._log(ask, code)
+        if ask.user in self.api.banned:
+            await asyncio.Event().wait()
         if fault and request.transport:  # done, but nobody hears of it
             request.transport.close()
         body = orjson.dumps(answer)

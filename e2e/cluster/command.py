@@ -56,6 +56,19 @@ def answer(*words: str | Path, env: Mapping[str, str] | None = None, timeout: fl
     return done.stdout.decode(errors="replace").strip() if done.returncode == 0 else ""
 
 
+def output(*words: str | Path, env: Mapping[str, str] | None = None) -> str:
+    """Standard output alone; a failure shows the other stream. For what answers soon."""
+    done = subprocess.run(
+        [str(word) for word in words],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        env={**os.environ, **(env or {})},
+    )
+    if done.returncode != 0:
+        raise CommandFailed(words, done.returncode, done.stderr.decode(errors="replace"), None)
+    return done.stdout.decode()
+
+
 def _start(
     words: Words,
     *,

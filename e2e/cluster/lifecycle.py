@@ -25,6 +25,8 @@ def up(cluster: Cluster) -> bool:
     with cache.locked(cluster.settings.cache / f".{cluster.kind_name}.lock"):
         if cluster.is_complete() or _comes_back(cluster):
             return False
+        if cluster.nodes():
+            progress.say(f"{cluster.kind_name} is half made or out of date; it is made again")
         _remove(cluster)
         _create(cluster)
     return True
@@ -45,17 +47,13 @@ def existing(settings: Settings) -> list[Cluster]:
 
 
 def _comes_back(cluster: Cluster) -> bool:
-    """Nodes whose engine was killed come back with it, but not at once."""
-    if len(cluster.nodes()) != cluster.size or not _was_complete(cluster):
+    """Nodes whose engine was killed come back with it, but not at once; one that answers, yet
+    bears no mark of ours or an old one, is half made or out of date."""
+    if len(cluster.nodes()) != cluster.size or cluster.asked("get", "--raw", "/readyz") == "ok":
         return False
     with progress.step(f"wait for the nodes of {cluster.kind_name} to come back", "15 s"):
         command.answer("docker", "start", *cluster.nodes())
         return wait_for(cluster.is_complete, COMES_BACK_WITHIN, pause=1.0)
-
-
-def _was_complete(cluster: Cluster) -> bool:
-    """A cluster that answers, yet bears no mark of ours or an old one, is half or outdated."""
-    return cluster.asked("get", "--raw", "/readyz") != "ok"
 
 
 def _remove(cluster: Cluster) -> None:

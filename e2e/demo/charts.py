@@ -25,8 +25,14 @@ def app_version(chart: str) -> str:
 
 
 def helm(target: Target, *words: str, log: Path | None = None) -> str:
+    """Standard output, or with `log` nothing: it goes to that file."""
     tool = tools.path(target.settings, tools.HELM)
-    return command.run(tool, *words, env={"KUBECONFIG": str(target.kubeconfig)}, log=log)
+    env = {"KUBECONFIG": str(target.kubeconfig)}
+    return (
+        command.run(tool, *words, env=env, log=log)
+        if log
+        else command.output(tool, *words, env=env)
+    )
 
 
 def install_operator(target: Target) -> None:
@@ -39,8 +45,16 @@ def install_operator(target: Target) -> None:
     log = target.settings.run / "logs" / "operator.log"
     log.unlink(missing_ok=True)
     with progress.step("helm upgrade --install", "20 s"):
+        _forget_what_broke_off(target)
         options = ("--create-namespace", "--wait", f"--timeout={READY_WITHIN}s")
         helm(target, *words, *options, *values, log=log)
+
+
+def _forget_what_broke_off(target: Target) -> None:
+    """A killed helm leaves a pending release, which every later one refuses to touch."""
+    pending = "status in (pending-install,pending-upgrade,pending-rollback)"
+    selector = f"owner=helm,name={OPERATOR},{pending}"
+    asked(target, "delete", "secret", "-n", OPERATOR, "-l", selector)
 
 
 def operator_values(target: Target, tag: str) -> list[str]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import base64
 import json
+import sys
 from dataclasses import dataclass
 
 import yaml
 from e2e.cluster import command
 from e2e.cluster.errors import Problem
 from e2e.cluster.progress import progress
-from e2e.cluster.settings import REPOSITORY
 from e2e.demo.target import Target, asked, kubectl
 
 SHOP = "shop"
@@ -49,7 +49,7 @@ def admin(target: Target) -> Admin:
 
 
 def _made() -> str:
-    return command.run("uv", "run", "--frozen", "--no-sync", "shop", "secrets", cwd=REPOSITORY)
+    return command.output(sys.executable, "-m", "shop", "secrets")
 
 
 def _exists(target: Target, namespace: str, name: str) -> bool:

@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 import yaml
-
-from api.server import ApiServer, fresh_namespace
+from tests.api.server import ApiServer, fresh_namespace
 
 REPOSITORY = Path(__file__).parents[2]
 

@@ -12,16 +12,16 @@ from uuid import uuid4
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
+from tests.api.server import ApiServer, fresh_namespace
+from tests.golden.golden_cases import CASES, MODULES, read
+from tests.specs import specs
 
-from api.server import ApiServer, fresh_namespace
-from golden.golden_cases import CASES, MODULES, read
 from microservice_operator import names, owned
 from microservice_operator.api.kinds import MICROSERVICE, Kind
 from microservice_operator.api.platform import Platform
 from microservice_operator.api.service import MicroService
 from microservice_operator.desired import KINDS, desired, record
 from microservice_operator.observed import Manifest, Observed
-from specs import specs
 
 pytestmark = pytest.mark.api
 
@@ -60,7 +60,6 @@ def _without_pods(api_server: ApiServer, namespace: str) -> str:
     path = f"/api/v1/namespaces/{namespace}/resourcequotas"
     api_server.request("POST", path, json=quota).raise_for_status()
     return namespace
-
 
 
 @pytest.mark.parametrize("path", GOLDEN, ids=lambda path: f"{path.parent.name}/{path.stem}")

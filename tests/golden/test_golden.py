@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 import yaml
+from tests.golden.golden_cases import CASES, MODULES, Case, read, rewrite
 
-from golden.golden_cases import CASES, MODULES, Case, read, rewrite
 from microservice_operator import names
 from microservice_operator.api.platform import Platform
 from microservice_operator.api.service import MicroService

@@ -13,111 +13,125 @@ from tests.fakeapi import FakeApi
 from tests.fakecontrollers import FakeControllers
 from tests.fakehttp import served
 from tests.running import Operator
-from tests.world import PLAIN, SEVEN, SHOP, change, children, make, ready
+from tests.world import PLAIN, SEVEN, SHOP, change, children, condition, make, ready
 
 BUDGETS = tomllib.loads((Path(__file__).parents[2] / "benchmarks" / "budgets.toml").read_text())
-SPEED = 5.0
 NAMES = [f"s{number}" for number in range(20)]
-WATCHES = ("list", "watch")
+READS = ("list", "watch")
 
 
 class Guard:
-    """Counts what an operator asks for; `api` is a cluster in which NAMES are Ready."""
+    """A fake cluster, an operator at the pace of life, and what it asks for about NAMES."""
 
-    def __init__(self, api: FakeApi) -> None:
+    def __init__(self, api: FakeApi, controllers: FakeControllers) -> None:
         self.api = api
+        self.controllers = controllers
         self.operator: Operator | None = None
 
     async def start(self) -> None:
-        self.operator = await Operator(self.api, speed=SPEED).start()
+        self.operator = await Operator(self.api, speed=1.0).start()
+        await self.settle()
 
     async def stop(self) -> None:
         if self.operator:
             await self.operator.stop()
             self.operator = None
 
-    async def count(self, act: Callable[[], None], then: Callable[[], object]) -> Counter[str]:
-        """Requests about NAMES from `act` until `then`, and until a later change was dealt with."""
+    async def count(self, act: Callable[[], object], rolls: bool = False) -> dict[str, float]:
+        """Requests for each service from `act` until all that follows from it was dealt with."""
         before = len(self.api.audit)
+        if rolls:
+            await self.controllers.allow(0)
         act()
-        await self.api.until(then, 60)
-        await self.marked()
-        return Counter(
-            f"{request.verb} {request.resource}"
-            for request in self.api.audit[before:]
-            if request.name in NAMES and request.verb not in WATCHES
-        )
+        if rolls:
+            await self._roll()
+        await self.settle()
+        asked = [r for r in self.api.audit[before:] if r.name in NAMES and r.verb not in READS]
+        counted = Counter(f"{request.verb} {request.resource}" for request in asked)
+        return {what: number / len(NAMES) for what, number in sorted(counted.items())}
 
-    async def marked(self) -> None:
-        """A service of another name, made now, is Ready: events before it have been seen."""
+    async def settle(self) -> None:
+        """A service made now is Ready: events that came before have been dealt with."""
+        await self.controllers.allow(3)
         name = f"marker-{len(self.api.audit)}"
         make(self.api, name, PLAIN)
         await self.api.until(lambda: ready(self.api, name), 60)
+
+    async def _roll(self) -> None:
+        """Three pods become ready one after the other, once users know that work is under way."""
+        await self.api.until(lambda: all(progressing(self.api, name) for name in NAMES), 60)
+        for pods in (1, 2, 3):
+            await self.controllers.allow(pods)
+            await self.api.until(lambda: all(pods_ready(self.api, n, pods) for n in NAMES), 60)  # noqa: B023
+        await self.api.until(lambda: ready(self.api, *NAMES), 60)
 
 
 @pytest.fixture
 async def guard() -> AsyncIterator[Guard]:
     async with served(FakeApi()) as api:
-        controllers = FakeControllers(api, SPEED)
-        guard = Guard(api)
+        controllers = FakeControllers(api, speed=20)
+        guard = Guard(api, controllers)
         yield guard
         await guard.stop()
         await controllers.stop()
-
-
-def per_service(counted: Counter[str]) -> dict[str, float]:
-    return {what: number / len(NAMES) for what, number in sorted(counted.items())}
 
 
 def budget(scenario: str) -> dict[str, float]:
     return dict(sorted(BUDGETS[scenario].items()))
 
 
-def all_ready(api: FakeApi) -> bool:
-    return ready(api, *NAMES)
-
-
 async def test_each_scenario_costs_exactly_its_budget(guard: Guard) -> None:
-    api, spent = guard.api, {}
-
-    def each(act: Callable[[str], object]) -> Callable[[], None]:
-        return lambda: [act(name) for name in NAMES] and None
-
-    def have(kind: str) -> bool:
-        return all(kind in children(api, name) for name in NAMES)
-
+    """One after the other in one cluster: what a scenario leaves behind is part of the next."""
+    api, count = guard.api, guard.count
+    service = KINDS["Service"]
     await guard.start()
-    await guard.marked()
-    spent["create"] = await guard.count(
-        each(lambda name: make(api, name)), lambda: all_ready(api)
-    )
+
+    assert await count(lambda: [make(api, n) for n in NAMES], rolls=True) == budget("create")
     assert all(children(api, name) == SEVEN for name in NAMES)
-    spent["image"] = await guard.count(
-        each(lambda name: change(api, name, image="shop/orders:2")), lambda: all_ready(api)
-    )
-    spent["touch"] = await guard.count(each(lambda name: touch(api, name)), lambda: True)
-    spent["drift"] = await guard.count(
-        each(lambda name: drift(api, name)), lambda: not any(drifted(api, name) for name in NAMES)
-    )
-    spent["restore"] = await guard.count(
-        each(lambda name: api.remove(KINDS["Service"], SHOP, name)), lambda: have("Service")
-    )
+
+    new = {"image": "shop/orders:2"}
+    assert await count(lambda: [change(api, n, **new) for n in NAMES], rolls=True) == budget("image")
+
+    assert await count(lambda: [touch(api, n) for n in NAMES]) == budget("touch")
+
+    assert await count(lambda: [drift(api, n) for n in NAMES]) == budget("drift")
+    assert not any(drifted(api, name) for name in NAMES)
+
+    assert await count(lambda: [api.remove(service, SHOP, n) for n in NAMES]) == budget("restore")
+    assert all(children(api, name) == SEVEN for name in NAMES)
+
     await guard.stop()
     await guard.start()
-    spent["restart"] = await guard.count(lambda: None, lambda: True)
+    assert await count(lambda: None) == budget("restart")
+
     fixed = {"autoscaling": None, "replicas": 3}
-    spent["feature"] = await guard.count(
-        each(lambda name: change(api, name, **fixed)), lambda: all_ready(api)
-    )
-    spent["ghost"] = await guard.count(
-        lambda: api.expire(MICROSERVICE, while_away=lambda: forget(api, NAMES[:10])), lambda: True
-    )
-    spent["delete"] = await guard.count(lambda: forget(api, NAMES[10:]), lambda: True)
-    spent["ghost"] = Counter({what: 2 * number for what, number in spent["ghost"].items()})
-    assert {name: per_service(counted) for name, counted in spent.items()} == {
-        name: budget(name) for name in spent
-    }
-    assert set(spent) == set(BUDGETS)
+    assert await count(lambda: [change(api, n, **fixed) for n in NAMES]) == budget("feature")
+    assert ready(api, *NAMES)
+
+
+async def test_deletion_costs_no_write_and_a_ghost_one_look(guard: Guard) -> None:
+    api = guard.api
+    await guard.start()
+    for name in NAMES:
+        make(api, name)
+    await api.until(lambda: ready(api, *NAMES), 60)
+
+    old, new = NAMES[:10], NAMES[10:]
+    lost = await guard.count(lambda: api.expire(MICROSERVICE, while_away=lambda: forget(api, old)))
+    assert {what: 2 * number for what, number in lost.items()} == budget("ghost")
+
+    assert await guard.count(lambda: forget(api, new, collect=False)) == budget("delete")
+    assert await guard.count(api.collect_garbage) == budget("delete")
+    assert not any(children(api, name) for name in NAMES)
+
+
+def progressing(api: FakeApi, name: str) -> bool:
+    return condition(api, "Reconciling", name) == ("True", "Progressing")
+
+
+def pods_ready(api: FakeApi, name: str, pods: int) -> bool:
+    live = api.get(KINDS["Deployment"], SHOP, name)
+    return bool(live["status"]["readyReplicas"] >= pods)
 
 
 def touch(api: FakeApi, name: str) -> None:
@@ -135,6 +149,6 @@ def drifted(api: FakeApi, name: str) -> bool:
     return bool(selector["microservice.dev/name"] == "x")
 
 
-def forget(api: FakeApi, names: list[str]) -> None:
+def forget(api: FakeApi, names: list[str], *, collect: bool = True) -> None:
     for name in names:
-        api.remove(MICROSERVICE, SHOP, name)
+        api.remove(MICROSERVICE, SHOP, name, collect=collect)

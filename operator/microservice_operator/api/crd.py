@@ -56,6 +56,8 @@ def files() -> dict[Path, str]:
     manifest = yaml.dump(crd(), Dumper=_Plain, sort_keys=False, width=1000, allow_unicode=True)
     return {
         REPOSITORY / "crds" / "microservices.yaml": HEADER + manifest,
+        # Helm reads no file outside of its chart.
+        REPOSITORY / "charts/microservice-operator/files/crd.yaml": HEADER + manifest,
         REPOSITORY / "docs" / "reference" / "microservice.md": reference(Spec, Status),
     }
 

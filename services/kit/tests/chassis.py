@@ -115,8 +115,9 @@ class Bench:
 
 
 @asynccontextmanager
-async def bench(backend: Backend, stock: int = 5) -> AsyncIterator[Bench]:
-    service = seller.create_app(await backend.settings("seller"), World())
+async def bench(backend: Backend, stock: int = 5, relay_lease: float = 60) -> AsyncIterator[Bench]:
+    settings = await backend.settings("seller")
+    service = seller.create_app(settings.model_copy(update={"relay_lease": relay_lease}), World())
     await service.db.open()
     try:
         await service.migrate()

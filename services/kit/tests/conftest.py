@@ -10,7 +10,7 @@ from shopkit.auth import Signer
 from shopkit.settings import Settings
 from shopkit.testing import IDEMPOTENCY_KEY, NewDatabase, ServerProcess
 
-FASTER = 50
+FASTER = 20
 
 
 @dataclass

@@ -105,7 +105,7 @@ async def test_b_what_the_broker_did_not_store_stays_and_is_tried_again(backend:
 
 
 async def test_b_a_leased_row_is_free_again_when_its_relay_died(backend: Backend) -> None:
-    async with bench(backend) as b:
+    async with bench(backend, relay_lease=0.05) as b:
         await commands(b.service, 1)
         b.chassis.points.arm("seller.hold.before_publish")
         with pytest.raises(Crash):

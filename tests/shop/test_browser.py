@@ -1,0 +1,343 @@
+"""The storefront in a real browser: what a person sees, clicks and types."""
+
+import os
+import re
+import shutil
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect, sync_playwright
+
+from shop.customer import visiting
+from shop.testing import RunningShop, running
+
+CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+ARGUMENTS = (
+    "--no-sandbox --disable-gpu --disable-background-networking --disable-component-update"
+    " --disable-sync --no-first-run"
+).split()
+ROOT = Path(__file__).parents[2]
+PICTURES = ROOT / "test-output" / "browser"
+DESKTOP, PHONE = {"width": 1280, "height": 860}, {"width": 390, "height": 844}
+# The pages are quick; a machine that builds something beside them is not.
+PATIENCE = 30_000
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    if shutil.which(CHROMIUM) is None:
+        reason = "needs Chromium: apt-get install chromium, or CHROMIUM=/path/of/it"
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(reason)
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield started
+        started.close()
+
+
+@pytest.fixture(scope="module")
+def shop(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningShop]:
+    expect.set_options(timeout=PATIENCE)
+    with running(tmp_path_factory.mktemp("shop")) as opened:
+        yield opened
+
+
+@pytest.fixture(params=[DESKTOP], ids=["desktop"])
+def context(browser: Browser, request: pytest.FixtureRequest) -> Iterator[BrowserContext]:
+    opened = browser.new_context(viewport=request.param, reduced_motion="reduce")
+    opened.set_default_timeout(PATIENCE)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def page(context: BrowserContext, shop: RunningShop) -> Iterator[Page]:
+    """Fails the test for a script error, a breach of the CSP, or a request to anybody else."""
+    page, trouble = context.new_page(), list[str]()
+    page.on("pageerror", lambda error: trouble.append(str(error)))
+    page.on("console", lambda said: trouble.append(said.text) if breach(said.text) else None)
+    page.on("request", lambda asked: trouble.append(asked.url) if is_foreign(asked.url) else None)
+    page.goto(shop.url)
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    yield page
+    assert trouble == []
+
+
+def breach(text: str) -> bool:
+    return "Content Security Policy" in text or "Uncaught" in text
+
+
+def is_foreign(url: str) -> bool:
+    return not url.startswith(("http://127.0.0.1:", "data:", "blob:"))
+
+
+def picture(page: Page, name: str) -> None:
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    page.evaluate("document.getElementById('toast').hidden = true")
+    page.wait_for_load_state("networkidle")
+    page.screenshot(path=PICTURES / f"{name}.png")
+
+
+def put_in_cart(page: Page, shop: RunningShop, sku: str) -> None:
+    page.goto(f"{shop.url}/products/{sku}")
+    page.get_by_role("button", name="Add to cart").click()
+    expect(page.get_by_role("status")).to_contain_text("is in your cart")
+
+
+def register(page: Page) -> None:
+    """On the page that the checkout sends a stranger to."""
+    panel = page.locator("form", has=page.get_by_role("heading", name="New here"))
+    panel.get_by_label("Your name").fill("Kim Lee")
+    panel.get_by_label("Email").fill(f"kim-{uuid.uuid4().hex[:10]}@shop.example")
+    panel.get_by_label("Password").fill("a long enough password")
+    panel.get_by_role("button", name="Create account").click()
+
+
+def check_out(page: Page, shop: RunningShop, *skus: str) -> None:
+    """A new customer before the last button of the checkout."""
+    for sku in skus:
+        put_in_cart(page, shop, sku)
+    page.get_by_role("link", name="Cart").click()
+    page.get_by_role("link", name="Check out").click()
+    register(page)
+    expect(page.get_by_role("heading", name="Checkout")).to_be_visible()
+
+
+def order_with(page: Page, card: str) -> None:
+    page.locator(".way", has_text=card).click()
+    page.get_by_role("button", name=re.compile("Order and pay")).click()
+
+
+def has_state(page: Page, state: str) -> None:
+    expect(page.locator("[data-state]")).to_have_attribute("data-state", state)
+
+
+def test_a_person_finds_something_buys_it_and_watches_it_arrive(
+    page: Page, shop: RunningShop
+) -> None:
+    expect(page.locator(".card")).to_have_count(12)
+    picture(page, "1-home")
+    if os.environ.get("SHOP_DOC_IMAGES"):
+        page.screenshot(path=ROOT / "docs" / "images" / "storefront.png")
+    page.get_by_role("link", name="Kitchen").click()
+    expect(page.locator(".card")).to_have_count(3)
+    picture(page, "2-category")
+    page.get_by_role("searchbox", name="Search the shop").fill("stoneware mug")
+    page.keyboard.press("Enter")
+    expect(page.locator(".card")).to_have_count(1)
+    page.get_by_role("link", name="Tide Mug").click()
+    expect(page.get_by_role("heading", name="Tide Mug")).to_be_visible()
+    picture(page, "3-product")
+    page.get_by_role("button", name="Quantity: one more").click()
+    page.get_by_role("button", name="Add to cart").click()
+    put_in_cart(page, shop, "moss-teapot")
+    page.get_by_role("link", name="Cart").click()
+    expect(page.locator(".summary .total")).to_have_text("€116.00")
+    picture(page, "4-cart")
+    page.get_by_role("link", name="Check out").click()
+    picture(page, "5-register")
+    register(page)
+    expect(page.locator(".summary .total")).to_have_text("€116.00")
+    picture(page, "6-checkout")
+    order_with(page, "tok_ok")
+    has_state(page, "COMPLETED")
+    told = page.locator(".timeline strong").all_inner_texts()
+    assert told == [
+        "Order placed",
+        "Pieces set aside for you",
+        "Payment received",
+        "Pieces taken from the shelf",
+    ]
+    picture(page, "7-order")
+    page.get_by_role("link", name="Orders", exact=True).click()
+    expect(page.get_by_role("link", name=re.compile("Moss Teapot, Tide Mug"))).to_be_visible()
+    picture(page, "8-orders")
+    expect(page.get_by_role("link", name="Cart")).not_to_contain_text("3")
+
+
+def test_the_timeline_grows_without_a_reload(page: Page, shop: RunningShop) -> None:
+    check_out(page, shop, "oak-board")
+    order_with(page, "tok_slow")
+    has_state(page, "CHARGING")
+    picture(page, "order-live")
+    page.evaluate("window.sameDocument = true")
+    has_state(page, "COMPLETED")
+    assert page.evaluate("window.sameDocument")
+
+
+def test_a_declined_card_is_explained_and_the_cart_is_full_again(
+    page: Page, shop: RunningShop
+) -> None:
+    check_out(page, shop, "fig-candle")
+    order_with(page, "tok_declined")
+    has_state(page, "CANCELLED")
+    expect(page.get_by_text("You were not charged")).to_be_visible()
+    expect(page.get_by_role("link", name="Cart")).to_contain_text("1")
+    picture(page, "order-declined")
+
+
+def test_a_sold_out_product_cannot_be_put_into_the_cart(page: Page, shop: RunningShop) -> None:
+    page.goto(f"{shop.url}/products/copper-can")
+    expect(page.get_by_role("button", name="Sold out")).to_be_disabled()
+
+
+def test_an_order_can_be_cancelled_while_it_waits_for_the_bank(
+    page: Page, shop: RunningShop
+) -> None:
+    check_out(page, shop, "noon-clock")
+    order_with(page, "tok_requires_action")
+    has_state(page, "PAYMENT_ACTION")
+    expect(page.get_by_role("link", name="Go to the bank")).to_be_visible()
+    picture(page, "order-action")
+    page.get_by_role("button", name="Cancel this order").click()
+    has_state(page, "CANCELLED")
+    expect(page.get_by_text("You cancelled this order")).to_be_visible()
+
+
+def expired(route: Route) -> None:
+    body = '{"type": "urn:shop:problem:quote-expired", "title": "t", "status": 409, "detail": "d"}'
+    route.fulfill(status=409, content_type="application/problem+json", body=body)
+
+
+def test_an_expired_quote_with_the_same_price_goes_through(page: Page, shop: RunningShop) -> None:
+    check_out(page, shop, "fern-pot")
+    page.route("**/api/v1/orders", expired, times=1)
+    order_with(page, "tok_ok")
+    has_state(page, "COMPLETED")
+
+
+def change_price(shop: RunningShop, sku: str, amount: int) -> None:
+    with visiting(shop.url) as admin:
+        admin.sign_in(shop.admin())
+        change = {"price": {"amount": amount, "currency": "EUR"}}
+        admin.call("PATCH", f"/products/{sku}", change, headers={"If-Match": "*"})
+
+
+def test_an_expired_quote_with_another_price_asks_the_customer_again(
+    page: Page, shop: RunningShop
+) -> None:
+    check_out(page, shop, "cedar-pencils")
+    page.route("**/api/v1/orders", expired, times=1)
+    change_price(shop, "cedar-pencils", 1500)
+    order_with(page, "tok_ok")
+    expect(page.get_by_text("the total is now €15.00 instead of €14.00")).to_be_visible()
+    picture(page, "checkout-price-changed")
+    page.get_by_role("button", name="Order and pay €15.00").click()
+    has_state(page, "COMPLETED")
+
+
+def test_a_lost_answer_does_not_make_a_second_order(page: Page, shop: RunningShop) -> None:
+    """The service has the order, the browser does not know it."""
+    check_out(page, shop, "ridge-vase")
+
+    def swallow(route: Route) -> None:
+        route.fetch()
+        route.abort()
+
+    page.route("**/api/v1/orders", swallow, times=1)
+    order_with(page, "tok_ok")
+    has_state(page, "COMPLETED")
+    page.get_by_role("link", name="Orders", exact=True).click()
+    expect(page.locator(".orders li")).to_have_count(1)
+
+
+def test_a_reload_keeps_the_session_but_no_token_is_in_the_browsers_stores(
+    page: Page, shop: RunningShop, context: BrowserContext
+) -> None:
+    check_out(page, shop, "tide-mug")
+    page.reload()
+    expect(page.get_by_role("heading", name="Checkout")).to_be_visible()
+    stores: dict[str, Any] = page.evaluate("({...localStorage, ...sessionStorage})")
+    assert not any(str(value).startswith("ey") for value in stores.values())
+    assert page.evaluate("document.cookie") == ""
+    cookie = next(c for c in context.cookies() if c["name"] == "refresh_token")
+    assert (cookie["httpOnly"], cookie["sameSite"]) == (True, "Strict")
+
+
+def test_signing_out_ends_the_session(page: Page, shop: RunningShop) -> None:
+    check_out(page, shop, "tide-mug")
+    page.get_by_role("link", name="Kim").click()
+    picture(page, "account")
+    page.get_by_role("button", name="Sign out", exact=True).click()
+    expect(page.get_by_role("link", name="Sign in")).to_be_visible()
+    page.goto(f"{shop.url}/orders")
+    expect(page.get_by_role("heading", name="Welcome")).to_be_visible()
+
+
+def tab_to(page: Page, selector: str) -> None:
+    """Moves the focus as a keyboard user does."""
+    for _ in range(80):
+        page.keyboard.press("Tab")
+        if page.evaluate("s => document.activeElement.matches(s)", selector):
+            return
+    pytest.fail(f"{selector} cannot be reached with Tab")
+
+
+def test_a_whole_order_needs_no_mouse(page: Page) -> None:
+    tab_to(page, "#q")
+    page.keyboard.type("teapot")
+    page.keyboard.press("Enter")
+    expect(page.locator(".card")).to_have_count(1)
+    tab_to(page, ".card a")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Moss Teapot")).to_be_visible()
+    tab_to(page, ".buying .button")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("status")).to_contain_text("is in your cart")
+    tab_to(page, "#toast a")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Your cart")).to_be_visible()
+    tab_to(page, "a.button")
+    page.keyboard.press("Enter")
+    for name, text in (("name", "Kim"), ("email", None), ("new-password", "a long password")):
+        tab_to(page, f"form:last-child input[autocomplete={name}]")
+        page.keyboard.type(text or f"kim-{uuid.uuid4().hex[:10]}@shop.example")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Checkout")).to_be_visible()
+    tab_to(page, ".way input")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowUp")
+    tab_to(page, "button.wide")
+    page.keyboard.press("Enter")
+    has_state(page, "COMPLETED")
+
+
+UNNAMED = """() => [...document.querySelectorAll('input, select, button, a[href], img')]
+  .filter(node => node.checkVisibility() && !node.closest('[aria-hidden]'))
+  .filter(node => !(node.ariaLabel || node.labels?.length || node.textContent.trim()
+    || node.getAttribute('alt') !== null || node.querySelector('img[alt]:not([alt=""])')))
+  .map(node => node.outerHTML)"""
+
+
+def test_every_control_has_a_name(page: Page, shop: RunningShop) -> None:
+    check_out(page, shop, "tide-mug")
+    for path in ("/", "/products/tide-mug", "/cart", "/checkout", "/orders", "/account"):
+        page.goto(f"{shop.url}{path}")
+        expect(page.locator("main h1")).to_be_visible()
+        assert page.evaluate(UNNAMED) == [], path
+
+
+@pytest.mark.parametrize("context", [PHONE], ids=["phone"], indirect=True)
+def test_on_a_phone_nothing_is_wider_than_the_screen(page: Page, shop: RunningShop) -> None:
+    check_out(page, shop, "tide-mug", "dome-lamp")
+    for number, path in enumerate(
+        ("/", "/products/dome-lamp", "/cart", "/checkout", "/account", "/orders")
+    ):
+        page.goto(f"{shop.url}{path}")
+        expect(page.locator("main h1")).to_be_visible()
+        picture(page, f"phone-{number}{path.replace('/', '-')}")
+        width = page.evaluate("document.documentElement.scrollWidth")
+        assert width <= PHONE["width"], path
+    page.goto(f"{shop.url}/checkout")
+    order_with(page, "tok_ok")
+    has_state(page, "COMPLETED")
+    picture(page, "phone-9-order")
+
+
+def test_an_unknown_address_says_so(page: Page, shop: RunningShop) -> None:
+    answer = page.goto(f"{shop.url}/nothing/here")
+    assert answer is not None
+    assert answer.status == 404
+    expect(page.get_by_role("heading", name="Nothing on this shelf")).to_be_visible()
