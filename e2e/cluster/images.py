@@ -77,7 +77,6 @@ POSTGRES = Image(
         POSTGRES_ROOT,
         f"ENV PATH=/usr/lib/postgresql/{versions.POSTGRES}/bin:{_PATH} LANG=C.UTF-8",
         "USER postgres",
-        "STOPSIGNAL SIGINT",
     ),
     usual="10 s",
 )

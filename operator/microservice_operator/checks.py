@@ -271,10 +271,10 @@ def _count(pods: deployment.Pods) -> str:
 
 
 def _described(cause: Cause) -> str:
+    """Without the pod, whose name changes from try to try: lastFailure has it."""
     subject = f"container {cause.container}" if cause.container else "pods"
-    where = f"{subject} of pod {cause.pod}" if cause.container and cause.pod else subject
-    code = "" if cause.exit_code is None else f" exit code {cause.exit_code}:"
-    return f"{where}:{code} {cause.message}"
+    code = "" if cause.exit_code is None else f"exit code {cause.exit_code}: "
+    return f"{subject}: {code}{cause.message}"
 
 
 def _name(ref: Ref) -> str:

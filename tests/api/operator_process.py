@@ -14,8 +14,8 @@ from typing import Any
 
 import httpx
 import yaml
-from api.server import ApiServer
 
+from api.server import ApiServer
 from microservice_operator.desired import KINDS
 
 ALL = ["get", "list", "watch", "create", "patch", "delete"]
@@ -122,7 +122,7 @@ class Operators:
         }
         process = Process(name, environment, port, self._home / f"{name}.log")
         self._processes.append(process)
-        eventually(process.ready, 30, lambda: process.log.read_text()[-2000:])
+        eventually(process.ready, 90, lambda: process.log.read_text()[-2000:])
         return process
 
     def stop(self) -> None:

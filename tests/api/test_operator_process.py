@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from api.operator_process import Operators, Process, eventually, operators
 from api.server import ApiServer
-
+from microservice_operator import names, owned
 from microservice_operator.api.kinds import MICROSERVICE, Kind
 from microservice_operator.desired import KINDS
 
@@ -17,7 +18,7 @@ pytestmark = pytest.mark.api
 SERVE = "httpd -p 8080 -h /etc; trap 'exit 0' TERM; while :; do sleep 1 & wait $!; done"
 MERGE = "application/merge-patch+json"
 LEASE = Kind("coordination.k8s.io/v1", "Lease", "leases")
-EVERY_KIND = {
+EVERY_KIND: dict[str, Any] = {
     "replicas": None,
     "autoscaling": {"minReplicas": 2, "maxReplicas": 3},
     "routes": [{"name": "main", "matches": [{"path": {"value": "/web"}}]}],
@@ -37,6 +38,7 @@ class World:
             "command": ["sh", "-c", SERVE],
             "ports": [{"name": "http", "port": 80, "targetPort": 8080}],
             "replicas": 1,
+            "securityContext": {"runAsUser": 10001, "runAsGroup": 10001},
             "terminationGracePeriodSeconds": 5,
         }
 
@@ -84,13 +86,16 @@ class World:
 
     def ready(self, name: str = "web") -> bool:
         found = self.condition("Ready", name)
-        return found is not None and found["status"] == "True"
+        return bool(found and found["status"] == "True")
+
+    def status(self, name: str = "web") -> Any:
+        return (self.get(MICROSERVICE, name) or {}).get("status")
 
     def until_ready(self, name: str = "web") -> None:
-        eventually(lambda: self.ready(name), 60, lambda: self.get(MICROSERVICE, name))
+        eventually(lambda: self.ready(name), 60, lambda: self.status(name))
 
     def until(self, holds: Callable[[], Any], seconds: float = 30) -> Any:
-        return eventually(holds, seconds, lambda: self.get(MICROSERVICE))
+        return eventually(holds, seconds, self.status)
 
     def marker(self) -> None:
         """A service made now has been seen: so has everything before it."""
@@ -200,10 +205,8 @@ DRIFT: dict[str, Any] = {
 }
 
 
-def owned_part(live: Any) -> Any:
-    from microservice_operator import names, owned
-
-    return owned.digest(live, names.MANAGER)
+def owned_part(live: Any) -> str:
+    return str(owned.digest(live, names.MANAGER))
 
 
 @pytest.fixture(scope="module")
@@ -339,7 +342,7 @@ def test_a_change_while_no_operator_runs_is_made_up_for(world: World, current: C
 def test_the_standby_takes_over_when_the_leader_is_killed_or_stopped(
     world: World, current: Current, home: str
 ) -> None:
-    def holder() -> str | None:
+    def holder() -> Any:
         path = LEASE.path(home, "microservice-operator")
         lease = world.server.request("GET", path).json()
         return lease.get("spec", {}).get("holderIdentity")

@@ -6,7 +6,18 @@ from functools import cache
 
 import pytest
 from e2e.cluster import settings, tools
-from tests.chart.rendered import Helm, Manifest, Render, Template, chart, has_helm, load_all
+from jsonschema import Draft202012Validator
+from tests.chart.rendered import (
+    Helm,
+    Manifest,
+    Render,
+    Template,
+    chart,
+    closed,
+    has_helm,
+    load_all,
+    load_crd,
+)
 
 
 @pytest.fixture(scope="session")
@@ -44,3 +55,10 @@ def render(template: Template) -> Render:
         return load_all(template(name, *args))
 
     return run
+
+
+@pytest.fixture(scope="session")
+def schema() -> Draft202012Validator:
+    """That of `spec` in the CRD; an unknown field is an error."""
+    (version,) = load_crd()["spec"]["versions"]
+    return Draft202012Validator(closed(version["schema"]["openAPIV3Schema"]["properties"]["spec"]))

@@ -52,3 +52,25 @@ def pod_specs(manifests: Iterable[Manifest]) -> Iterator[Manifest]:
     for each in manifests:
         if template := each.get("spec", {}).get("template"):
             yield template["spec"]
+
+
+def closed(schema: Any) -> Any:
+    """The schema as `kubectl apply` applies it: a field it does not know is an error."""
+    if not isinstance(schema, dict):
+        return schema
+    result = {key: value for key, value in schema.items() if key != "default"}
+    if properties := schema.get("properties"):
+        result["properties"] = {key: closed(value) for key, value in properties.items()}
+        result["additionalProperties"] = False
+    for key in ("items", "additionalProperties"):
+        if isinstance(schema.get(key), dict):
+            result[key] = closed(schema[key])
+    if schema.get("x-kubernetes-int-or-string"):
+        result.pop("anyOf", None)
+    return result
+
+
+def live(manifest: Manifest) -> Manifest:
+    """As the API server would hand it out, with what it adds itself."""
+    added = {"uid": "00000000-0000-0000-0000-000000000001", "generation": 1, "resourceVersion": "1"}
+    return {**manifest, "metadata": {"namespace": "default", **manifest["metadata"], **added}}

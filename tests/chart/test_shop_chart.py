@@ -1,13 +1,11 @@
 """The shop as its team would write it: valid for operator and API server, nothing dangling."""
 
 import importlib
-import re
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
-from tests.chart.rendered import REPOSITORY, SHOP, Manifest, Render, load_crd, of_kind, only
+from tests.chart.rendered import SHOP, Manifest, Render, live, of_kind, only
 
 from microservice_operator.api.service import MicroService
 from shop.cluster_secrets import Namespaces, secret_list
@@ -58,39 +56,11 @@ def test_the_operator_accepts_it(shop: dict[str, Manifest], name: str) -> None:
     assert MicroService.parse(live(shop[name])).name == name
 
 
-@pytest.fixture(scope="module")
-def schema() -> Draft202012Validator:
-    (version,) = load_crd()["spec"]["versions"]
-    return Draft202012Validator(closed(version["schema"]["openAPIV3Schema"]["properties"]["spec"]))
-
-
 @pytest.mark.parametrize("name", SERVICES)
 def test_the_schema_of_the_crd_accepts_it_and_knows_every_field(
     shop: dict[str, Manifest], schema: Draft202012Validator, name: str
 ) -> None:
     schema.validate(shop[name]["spec"])
-
-
-def closed(schema: Any) -> Any:
-    """The schema as `kubectl apply` applies it: a field it does not know is an error."""
-    if not isinstance(schema, dict):
-        return schema
-    result = {key: value for key, value in schema.items() if key != "default"}
-    if properties := schema.get("properties"):
-        result["properties"] = {key: closed(value) for key, value in properties.items()}
-        result["additionalProperties"] = False
-    for key in ("items", "additionalProperties"):
-        if isinstance(schema.get(key), dict):
-            result[key] = closed(schema[key])
-    if schema.get("x-kubernetes-int-or-string"):
-        result.pop("anyOf", None)
-    return result
-
-
-def live(manifest: Manifest) -> Manifest:
-    """As the API server would hand it out, with what it adds itself."""
-    metadata = {"uid": "00000000-0000-0000-0000-000000000001", "generation": 1}
-    return {**manifest, "metadata": {**manifest["metadata"], **metadata, "resourceVersion": "1"}}
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -205,10 +175,3 @@ def test_the_bank_runs_on_any_node_of_a_cluster_without_such_a_label(render: Ren
     manifests = render(SHOP, "--set", "bank.nodeSelector=null")
     bank = next(e for e in of_kind("MicroService", manifests) if e["metadata"]["name"] == "bank")
     assert "nodeSelector" not in bank["spec"]
-
-
-def test_the_readme_shows_a_sample_that_exists_word_for_word() -> None:
-    readme = (REPOSITORY / "README.md").read_text()
-    (shown,) = re.findall(r"```yaml\n(apiVersion: microservice\.dev.*?)```", readme, re.DOTALL)
-    samples = [path.read_text() for path in (REPOSITORY / "crds" / "samples").glob("*.yaml")]
-    assert shown in samples

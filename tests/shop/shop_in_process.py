@@ -33,25 +33,25 @@ FINAL = {"COMPLETED", "REJECTED", "CANCELLED"}
 ADMIN = "00000000-0000-7000-8000-0000000000ad"
 Json = dict[str, Any]
 
-# Everything that waits, about a twentieth of what it is in earnest.
+# Everything that waits, about a tenth of what it is in earnest.
 HASTE = {
-    "RELAY_POLL": 0.05,
+    "RELAY_POLL": 0.3,
     "RELAY_LEASE": 0.3,
-    "SAGA_POLL": 0.05,
+    "SAGA_POLL": 0.1,
     "SAGA_LEASE": 0.3,
     "ACK_WAIT": 0.5,
     "RESEND_FIRST": 0.2,
     "RESEND_MAX": 0.5,
-    "PAYMENT_POLL": 0.05,
-    "PAYMENT_LEASE": 1,
-    "PROVIDER_DEADLINE": 0.5,
+    "PAYMENT_POLL": 0.2,
+    "PAYMENT_LEASE": 2.5,
+    "PROVIDER_DEADLINE": 2,
     "ACTION_POLL": 0.2,
     "RETRY_FIRST": 0.1,
     "RETRY_MAX": 0.3,
     "SLOW_SECONDS": 0.3,
-    "HANG_SECONDS": 0.8,
+    "HANG_SECONDS": 3,
     "WEBHOOK_SPREAD": 0.1,
-    "WEBHOOK_POLL": 0.1,
+    "WEBHOOK_POLL": 0.3,
     "WEBHOOK_RETRY": 0.2,
     "DRAIN_TIMEOUT": 1,
     "LOCK_TIMEOUT": 20,
@@ -179,7 +179,7 @@ class Customer:
         path = f"/api/v1/orders/{order_id}/cancel"
         return await self.shop.http.post(path, headers=keyed(self.headers))
 
-    async def reaches(self, order_id: str, *states: str, seconds: float = 30) -> Json:
+    async def reaches(self, order_id: str, *states: str, seconds: float = 60) -> Json:
         """The order once it is in one of the states."""
         end = time.monotonic() + seconds
         while True:
@@ -188,9 +188,9 @@ class Customer:
                 return order
             assert order["state"] not in FINAL, f"ended {order['state']}: {order['timeline']}"
             assert time.monotonic() < end, f"still {order['state']}: {order['timeline']}"
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(0.1)
 
-    async def ends(self, order_id: str, seconds: float = 30) -> Json:
+    async def ends(self, order_id: str, seconds: float = 60) -> Json:
         return await self.reaches(order_id, *FINAL, seconds=seconds)
 
 

@@ -9,16 +9,28 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Route, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    Locator,
+    Page,
+    Route,
+    expect,
+    sync_playwright,
+)
 
 from shop.customer import visiting
 from shop.testing import RunningShop, running
 
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
-ARGUMENTS = (
-    "--no-sandbox --disable-gpu --disable-background-networking --disable-component-update"
-    " --disable-sync --no-first-run"
-).split()
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
 ROOT = Path(__file__).parents[2]
 PICTURES = ROOT / "test-output" / "browser"
 DESKTOP, PHONE = {"width": 1280, "height": 860}, {"width": 390, "height": 844}
@@ -80,6 +92,11 @@ def picture(page: Page, name: str) -> None:
     page.screenshot(path=PICTURES / f"{name}.png")
 
 
+def yours(page: Page, name: str) -> Locator:
+    """A link of the navigation at the top."""
+    return page.get_by_role("navigation", name="Yours").get_by_role("link", name=name)
+
+
 def put_in_cart(page: Page, shop: RunningShop, sku: str) -> None:
     page.goto(f"{shop.url}/products/{sku}")
     page.get_by_role("button", name="Add to cart").click()
@@ -99,7 +116,7 @@ def check_out(page: Page, shop: RunningShop, *skus: str) -> None:
     """A new customer before the last button of the checkout."""
     for sku in skus:
         put_in_cart(page, shop, sku)
-    page.get_by_role("link", name="Cart").click()
+    yours(page, "Cart").click()
     page.get_by_role("link", name="Check out").click()
     register(page)
     expect(page.get_by_role("heading", name="Checkout")).to_be_visible()
@@ -133,7 +150,7 @@ def test_a_person_finds_something_buys_it_and_watches_it_arrive(
     page.get_by_role("button", name="Quantity: one more").click()
     page.get_by_role("button", name="Add to cart").click()
     put_in_cart(page, shop, "moss-teapot")
-    page.get_by_role("link", name="Cart").click()
+    yours(page, "Cart").click()
     expect(page.locator(".summary .total")).to_have_text("€116.00")
     picture(page, "4-cart")
     page.get_by_role("link", name="Check out").click()
@@ -151,10 +168,10 @@ def test_a_person_finds_something_buys_it_and_watches_it_arrive(
         "Pieces taken from the shelf",
     ]
     picture(page, "7-order")
-    page.get_by_role("link", name="Orders", exact=True).click()
+    yours(page, "Orders").click()
     expect(page.get_by_role("link", name=re.compile("Moss Teapot, Tide Mug"))).to_be_visible()
     picture(page, "8-orders")
-    expect(page.get_by_role("link", name="Cart")).not_to_contain_text("3")
+    expect(yours(page, "Cart")).not_to_contain_text("3")
 
 
 def test_the_timeline_grows_without_a_reload(page: Page, shop: RunningShop) -> None:
@@ -174,7 +191,7 @@ def test_a_declined_card_is_explained_and_the_cart_is_full_again(
     order_with(page, "tok_declined")
     has_state(page, "CANCELLED")
     expect(page.get_by_text("You were not charged")).to_be_visible()
-    expect(page.get_by_role("link", name="Cart")).to_contain_text("1")
+    expect(yours(page, "Cart")).to_contain_text("1")
     picture(page, "order-declined")
 
 
@@ -239,7 +256,7 @@ def test_a_lost_answer_does_not_make_a_second_order(page: Page, shop: RunningSho
     page.route("**/api/v1/orders", swallow, times=1)
     order_with(page, "tok_ok")
     has_state(page, "COMPLETED")
-    page.get_by_role("link", name="Orders", exact=True).click()
+    yours(page, "Orders").click()
     expect(page.locator(".orders li")).to_have_count(1)
 
 
@@ -258,10 +275,10 @@ def test_a_reload_keeps_the_session_but_no_token_is_in_the_browsers_stores(
 
 def test_signing_out_ends_the_session(page: Page, shop: RunningShop) -> None:
     check_out(page, shop, "tide-mug")
-    page.get_by_role("link", name="Kim").click()
+    yours(page, "Kim").click()
     picture(page, "account")
     page.get_by_role("button", name="Sign out", exact=True).click()
-    expect(page.get_by_role("link", name="Sign in")).to_be_visible()
+    expect(yours(page, "Sign in")).to_be_visible()
     page.goto(f"{shop.url}/orders")
     expect(page.get_by_role("heading", name="Welcome")).to_be_visible()
 

@@ -252,7 +252,7 @@ async def place_all(shop: InProcessShop) -> list[tuple[Customer, str]]:
 
 
 async def all_end_as_expected(shop: InProcessShop, placed: list[tuple[Customer, str]]) -> None:
-    ended = await asyncio.gather(*(customer.ends(order, 60) for customer, order in placed))
+    ended = await asyncio.gather(*(customer.ends(order) for customer, order in placed))
     assert [order["state"] for order in ended] == EXPECTED
     await audit(shop)
 

@@ -6,6 +6,7 @@ import pytest
 from tests.scene import COMPLETE, EXPIRED, NOW, STEPPING, pods, report, service, world
 
 from microservice_operator.desired.deployment import Condition
+from microservice_operator.desired.pod import revision
 from microservice_operator.diagnosis import Cause, cause, pod, wants_pods
 
 REVISION = "abc"
@@ -206,14 +207,12 @@ def test_failing_pods_are_told_at_once_and_stall_past_the_deadline(
     reason: str, progressing: Any, condition: str
 ) -> None:
     of = service()
-    revision = world(of)  # any world: the revision depends on the spec alone
-    assert revision.children
-    sick = pod(raw(waiting(reason, PULL), revision=_revision(of)))
+    sick = pod(raw(waiting(reason, PULL), revision=revision(of)))
     told = report(of, world(of, pods(0, progressing=progressing), pods=(sick,)))
     found = {c["type"]: c["reason"] for c in told.status["conditions"]}
     assert found["Ready"] == found[condition] == "ImagePullFailed"
     assert told.status["lastFailure"] == {
-        "hash": _revision(of),
+        "hash": revision(of),
         "pod": "orders-1",
         "container": "orders",
         "reason": "ImagePullFailed",
@@ -229,7 +228,7 @@ def test_a_restart_is_no_news_and_looks_become_rare() -> None:
 
     def sick(restarts: int, name: str) -> Any:
         crash = waiting("CrashLoopBackOff", last=CRASH, restarts=restarts)
-        return (pod(raw(crash, name=name, revision=_revision(of))),)
+        return (pod(raw(crash, name=name, revision=revision(of))),)
 
     first = report(of, world(of, pods(0, progressing=EXPIRED), pods=sick(1, "orders-1")))
     again = service(known=first.status)
@@ -246,15 +245,9 @@ def test_a_restart_is_no_news_and_looks_become_rare() -> None:
 
 def test_a_slow_start_is_no_failure_before_the_deadline() -> None:
     of = service()
-    slow = (pod(raw(container(running={}), revision=_revision(of))),)
+    slow = (pod(raw(container(running={}), revision=revision(of))),)
     told = report(of, world(of, pods(0, progressing=STEPPING), pods=slow))
     assert {c["type"]: c["reason"] for c in told.status["conditions"]}["Ready"] == "Progressing"
     assert "lastFailure" not in told.status
     late = report(of, world(of, pods(0, progressing=EXPIRED), pods=slow))
     assert {c["type"]: c["reason"] for c in late.status["conditions"]}["Ready"] == "ProbeFailing"
-
-
-def _revision(of: Any) -> str:
-    from microservice_operator.desired.pod import revision
-
-    return revision(of)

@@ -25,6 +25,7 @@ from microservice_operator.api.service import Identity, MicroService
 from microservice_operator.api.status import Status
 from microservice_operator.desired.autoscaler import Scaling
 from microservice_operator.desired.deployment import Condition
+from microservice_operator.desired.pod import revision
 from microservice_operator.errors import ApiError, InvalidSpec
 from microservice_operator.observed import Failed, NotOwned, Outcome, PodFacts, Ref
 from microservice_operator.status import Report, Urgency, bug, invalid, status, urgency
@@ -432,17 +433,9 @@ def test_pods_are_none_of_the_status_of_a_deployment_that_is_not_there() -> None
 
 def test_what_was_found_holds_while_nobody_looks() -> None:
     of = service()
-    sick = PodFacts(
-        "orders-1", "Pending", False, "0/1 nodes: too small", False, (), revision_of(of)
-    )
+    sick = PodFacts("orders-1", "Pending", False, "0/1 nodes: too small", False, (), revision(of))
     found = report(of, world(of, pods(0, progressing=STEPPING), pods=(sick,))).status
     again = service(known=found)
     later = report(again, world(again, pods(0, progressing=STEPPING))).status
     assert reasons(later)["Ready"] == "False/Unschedulable"
     assert later["lastFailure"] == found["lastFailure"]
-
-
-def revision_of(of: MicroService) -> str:
-    from microservice_operator.desired.pod import revision
-
-    return revision(of)

@@ -9,6 +9,7 @@ from ipaddress import ip_network
 from re import fullmatch
 from typing import Any
 
+from microservice_operator.api import quantity
 from microservice_operator.api.model import Rule
 
 SAME_GATEWAY = (
@@ -108,6 +109,12 @@ METRIC_TARGET = (
             (t.average_utilization is not None) == (t.type == "Utilization")
             and (t.average_value is not None) == (t.type == "AverageValue")
         ),
+    ),
+    Rule(
+        "!has(self.averageValue)"
+        " || quantity(string(self.averageValue)).isGreaterThan(quantity('0'))",
+        "averageValue must be above 0",
+        lambda t: t.average_value is None or quantity.amount(t.average_value) > 0,
     ),
 )
 SPREAD = (

@@ -40,8 +40,8 @@ def revision(service: MicroService) -> str:
     """Hash of the spec fields that reach the pods; those at their default are left out."""
     spec = service.spec
     fields = spec.model_dump(by_alias=True, exclude_defaults=True, exclude=OUTSIDE_THE_REVISION)
-    if spec.ports != DEFAULT_PORTS:
-        fields["containerPorts"] = container_ports(spec)
+    if (listening := container_ports(spec.ports)) != container_ports(DEFAULT_PORTS):
+        fields["containerPorts"] = listening
     return names.h8(fields)
 
 
@@ -100,7 +100,7 @@ def _main(service: MicroService, platform: Platform) -> Manifest:
         "args": list(spec.args),
         "env": [_env(entry) for entry in spec.env],
         "envFrom": wires(spec.env_from),
-        "ports": container_ports(spec),
+        "ports": container_ports(spec.ports),
         "resources": _resources(spec.resources, platform),
         "startupProbe": _probe(spec, spec.probes.startup),
         "readinessProbe": _probe(spec, spec.probes.readiness) or _accepts(spec),

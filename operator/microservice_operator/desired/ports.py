@@ -16,9 +16,9 @@ def routed(spec: Spec, name: str | None) -> Port:
     return next(port for port in spec.ports if name in (port.name, None))
 
 
-def container_ports(spec: Spec) -> list[dict[str, Any]]:
+def container_ports(ports: tuple[Port, ...]) -> list[dict[str, Any]]:
     """Service ports with one target share a container port: two would be refused."""
-    return list(_distinct(spec.ports))
+    return list(_distinct(ports))
 
 
 def _distinct(ports: tuple[Port, ...]) -> Iterator[dict[str, Any]]:

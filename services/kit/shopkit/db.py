@@ -1,7 +1,8 @@
 """The database: one transaction type over PostgreSQL and SQLite, one code above."""
 
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -27,6 +28,7 @@ DialectName = Literal["sqlite", "postgresql"]
 Statement = sa.Executable | str
 Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
 
+_CLOSE_PATIENCE = 5.0
 _LOCK_NOT_AVAILABLE, _DEADLOCK = "55P03", "40P01"
 
 
@@ -144,11 +146,18 @@ class Database:
         self.dialect: DialectName = "sqlite" if self.url.startswith("sqlite") else "postgresql"
         self._engines: Engines = engines(service, self.url, settings)
         self.wake_outbox: Callable[[], None] = lambda: None
+        self._out = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
 
     async def open(self) -> None:
         await self._engines.open()
 
     async def close(self) -> None:
+        """Waits for open transactions: a connection that comes back later would never be closed."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_CLOSE_PATIENCE):
+                await self._idle.wait()
         await self._engines.close()
 
     @asynccontextmanager
@@ -179,13 +188,20 @@ class Database:
     @asynccontextmanager
     async def _connected(self, connect: Callable[[], Any]) -> AsyncIterator[AsyncConnection]:
         opened = connect()
-        with _translated():
-            connection = await opened.__aenter__()
+        self._out += 1
+        self._idle.clear()
         try:
-            yield connection
-        finally:
             with _translated():
-                await opened.__aexit__(None, None, None)
+                connection = await opened.__aenter__()
+            try:
+                yield connection
+            finally:
+                with _translated():
+                    await _to_its_end(opened.__aexit__(None, None, None))
+        finally:
+            self._out -= 1
+            if not self._out:
+                self._idle.set()
 
     async def ping(self) -> None:
         """Raises Unavailable when the database does not answer."""
@@ -196,6 +212,16 @@ class Database:
         """Of the schema; 0 when no migration ran. Raises Unavailable."""
         async with self.read() as tx:
             return await tx.connection.run_sync(_revision)
+
+
+async def _to_its_end(closing: Awaitable[Any]) -> None:
+    """Also when cancelled: a transaction left open would lock everybody else out."""
+    task = asyncio.ensure_future(closing)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise
 
 
 def _revision(connection: sa.Connection) -> int:

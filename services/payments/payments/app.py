@@ -1,6 +1,7 @@
 """Wires the payments service."""
 
 from payments import api, webhooks
+from payments.gauges import refreshing
 from payments.handlers import Handlers, cancel_answer, charge_answer
 from payments.messages import CancelCharge, ChargePayment
 from payments.provider import StripeProvider
@@ -9,6 +10,7 @@ from payments.worker import Worker
 from shopkit.app import Service, World
 
 PATHS = ("/api/v1/payment-methods", "/api/v1/payments", "/api/v1/webhooks")
+GAUGES_SECONDS = 15
 
 
 def create_app(settings: PaymentsSettings, world: World | None = None) -> Service:
@@ -24,6 +26,7 @@ def create_app(settings: PaymentsSettings, world: World | None = None) -> Servic
     service.on_command(ChargePayment, do=handlers.charge, answer=charge_answer)
     service.on_command(CancelCharge, do=handlers.cancel, answer=cancel_answer)
     service.worker("bank", worker.run)
+    service.every("payment_gauges", GAUGES_SECONDS, refreshing(service))
     return service
 
 

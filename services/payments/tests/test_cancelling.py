@@ -132,8 +132,9 @@ async def test_a_cancel_during_a_slow_confirm_ends_without_money(town: Town, ord
 
     await until(confirming, 20)
     await town.cancel(order_id)
-    type, body = await town.heard()
-    assert (type, body["refunded"]) == ("ChargeCancelled", 500)
+    heard = await town.heard()
+    # Under load the confirm may win: then its answer comes first, and is ignored by the saga.
+    assert cancelled(order_id, 500) in (heard, heard[0] == "Charged" and await town.heard())
     assert await town.bank_ledger() == [("charge", 500), ("refund", -500)]
 
 
