@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 import sys
 
+from e2e.cluster import engine
 from e2e.cluster import settings as environment
 from e2e.cluster.__main__ import guarded
-from e2e.demo import walk
-from e2e.demo.target import Target, chosen
+from e2e.demo import charts, walk
+from e2e.demo.target import chosen
 
 EPILOG = """\
 environment:
@@ -31,24 +32,28 @@ def main() -> int:
     parser.add_argument(
         "command",
         nargs="?",
-        choices=["run", "install", "gateway-url", "kubeconfig"],
+        choices=["run", "install", "images", "gateway-url", "kubeconfig"],
         default="run",
-        help="run: everything (default); install: all but the orders; or print one line",
+        help="run: everything (default); install: all but the orders; images: build ours and print "
+        "their names; the others print one line",
     )
     options = parser.parse_args()
     return guarded(lambda: _run(options.command))
 
 
 def _run(command: str) -> None:
-    target = chosen(environment.load())
+    settings = environment.load()
+    if command == "images":
+        engine.ensure(settings)
+    target = chosen(settings)
     if command in ("run", "install"):
         walk.run(target, orders=command == "run")
+    elif command == "images":
+        print(
+            "\n".join([*charts.build(target, charts.OPERATOR), *charts.build(target, charts.SHOP)])
+        )
     else:
-        print(_line(command, target))
-
-
-def _line(command: str, target: Target) -> str:
-    return target.gateway_url() if command == "gateway-url" else str(target.kubeconfig)
+        print(target.gateway_url() if command == "gateway-url" else target.kubeconfig)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from e2e.demo.target import Target, asked, kubectl
 CHARTS = REPOSITORY / "charts"
 OPERATOR = "microservice-operator"  # chart, release and namespace
 SHOP = "shop"  # chart and namespace
-READY_WITHIN = 240  # seconds
+READY_WITHIN = 180  # seconds
 
 
 def app_version(chart: str) -> str:
@@ -35,11 +35,19 @@ def helm(target: Target, *words: str, log: Path | None = None) -> str:
     )
 
 
+def tag_of(chart: str) -> str:
+    return images.tag(app_version(chart), images.OF_CHART[chart])
+
+
+def build(target: Target, chart: str) -> list[str]:
+    """The references of the chart's images, which the engine now holds."""
+    prefix, tag = target.image_prefix, tag_of(chart)
+    return images.build(target.settings, images.OF_CHART[chart], prefix=prefix, tag=tag)
+
+
 def install_operator(target: Target) -> None:
-    tag = images.tag(app_version(OPERATOR), [images.OPERATOR])
-    target.deliver(
-        images.build(target.settings, [images.OPERATOR], prefix=target.image_prefix, tag=tag)
-    )
+    target.deliver(build(target, OPERATOR))
+    tag = tag_of(OPERATOR)
     words = ("upgrade", "--install", OPERATOR, str(CHARTS / OPERATOR), "--namespace", OPERATOR)
     values = [word for value in operator_values(target, tag) for word in ("--set", value)]
     log = target.settings.run / "logs" / "operator.log"
@@ -47,7 +55,21 @@ def install_operator(target: Target) -> None:
     with progress.step("helm upgrade --install", "20 s"):
         _forget_what_broke_off(target)
         options = ("--create-namespace", "--wait", f"--timeout={READY_WITHIN}s")
-        helm(target, *words, *options, *values, log=log)
+        try:
+            helm(target, *words, *options, *values, log=log)
+        except command.CommandFailed as failed:
+            raise Problem(
+                f"the operator did not become ready\n{_last_words(target)}",
+                log=log,
+                remedy=f"kubectl -n {OPERATOR} describe pods, and run this again",
+            ) from failed
+
+
+def _last_words(target: Target) -> str:
+    """State and last lines of the operator's pods."""
+    pods = asked(target, "get", "pods", "-n", OPERATOR)
+    every = ("-l", f"app.kubernetes.io/name={OPERATOR}", "--tail=5", "--prefix")
+    return f"{pods}\n{asked(target, 'logs', '-n', OPERATOR, *every)}".strip()
 
 
 def _forget_what_broke_off(target: Target) -> None:
@@ -74,14 +96,9 @@ def _escaped(key: str) -> str:
     return key.replace(".", "\\.")
 
 
-def build_shop(target: Target) -> str:
-    """The tag of the images that are now where the cluster finds them."""
-    tag = images.tag(app_version(SHOP), images.SHOP)
-    target.deliver(images.build(target.settings, images.SHOP, prefix=target.image_prefix, tag=tag))
-    return tag
-
-
-def apply_shop(target: Target, tag: str) -> None:
+def install_shop(target: Target) -> None:
+    target.deliver(build(target, SHOP))
+    tag = tag_of(SHOP)
     with progress.step("apply the MicroServices", "2 s"):
         words = ("template", SHOP, str(CHARTS / SHOP), "--namespace", SHOP)
         values = [word for value in shop_values(target, tag) for word in value]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from e2e.cluster.progress import progress
 from e2e.cluster.settings import REPOSITORY, Settings
 
 SERVICES = ("auth", "catalog", "orders", "payments", "bank", "storefront")
+IGNORED = {"tests", "__pycache__"}
 COPY = re.compile(r"^(?:COPY|ADD)\s+(.*)$", re.MULTILINE)
 
 
@@ -29,7 +30,8 @@ class Ours:
         """The Dockerfile, and everything that it copies from the repository."""
         if not self.dockerfile.exists():
             raise Problem(f"{self.dockerfile.relative_to(REPOSITORY)} is missing")
-        return [self.dockerfile, *copied(self.dockerfile.read_text())]
+        sources = [self.dockerfile, *copied(self.dockerfile.read_text())]
+        return [part for path in sources for part in (str(path.relative_to(REPOSITORY)), path)]
 
 
 OPERATOR = Ours("operator", REPOSITORY / "Dockerfile")
@@ -38,8 +40,14 @@ SHOP = tuple(
 )
 
 
+OF_CHART: Mapping[str, Sequence[Ours]] = {
+    "microservice-operator": [OPERATOR],
+    "shop": SHOP,
+}
+
+
 def copied(dockerfile: str) -> list[Path]:
-    """Sources of COPY lines; those from another stage are none of ours."""
+    """Files that COPY lines take from the repository; .dockerignore keeps tests out."""
     joined = re.sub(r"\\\n\s*", " ", dockerfile)
     sources: set[Path] = set()
     for line in COPY.findall(joined):
@@ -48,7 +56,14 @@ def copied(dockerfile: str) -> list[Path]:
             continue
         names = [word for word in words if not word.startswith("--")][:-1]
         sources |= {path for name in names for path in REPOSITORY.glob(name.strip("/"))}
-    return sorted(sources)
+    return sorted({file for source in sources for file in _files(source)})
+
+
+def _files(source: Path) -> list[Path]:
+    if source.is_file():
+        return [source]
+    inner = [path for path in source.rglob("*") if path.is_file()]
+    return [path for path in inner if not IGNORED & set(path.relative_to(source).parts)]
 
 
 def tag(version: str, images: Sequence[Ours]) -> str:

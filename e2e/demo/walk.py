@@ -30,7 +30,7 @@ def _stores(target: Target) -> None:
 
 
 def _shop(target: Target) -> None:
-    charts.apply_shop(target, charts.build_shop(target))
+    charts.install_shop(target)
     customer.wait_for_routes(target.gateway_url())
     customer.fill_shelves(target.gateway_url(), secrets.admin(target))
 

@@ -195,7 +195,7 @@ def test_features_that_are_removed_take_their_objects_along(
 
 DRIFT: dict[str, Any] = {
     "ServiceAccount": {"automountServiceAccountToken": True},
-    "Deployment": {"spec": {"template": {"spec": {"terminationGracePeriodSeconds": 1}}}},
+    "Deployment": {"spec": {"template": {"spec": {"terminationGracePeriodSeconds": 77}}}},
     "Service": {"spec": {"selector": {"microservice.dev/name": "mine"}}},
     "HorizontalPodAutoscaler": {"spec": {"maxReplicas": 9}},
     "PodDisruptionBudget": {"spec": {"unhealthyPodEvictionPolicy": "IfHealthyBudget"}},
@@ -264,7 +264,7 @@ def test_an_object_of_somebody_else_stays_byte_identical(
     world.create(**EVERY_KIND)
     stalled = world.until(lambda: world.condition("Stalled"))
     assert stalled["reason"] == "NotOwned"
-    assert f"{name} web" in stalled["message"]
+    assert f"{name} web" in world.condition("Ready")["message"]
     world.change(suspend=True)
     world.until(lambda: world.condition("Stalled"))
     world.delete(MICROSERVICE)

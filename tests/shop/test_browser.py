@@ -67,12 +67,16 @@ def context(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Browse
 @pytest.fixture
 def page(context: BrowserContext, shop: RunningShop) -> Iterator[Page]:
     """Fails the test for a script error, a breach of the CSP, or a request to anybody else."""
-    page, trouble = context.new_page(), list[str]()
+    page, trouble, failed = context.new_page(), list[str](), list[str]()
     page.on("pageerror", lambda error: trouble.append(str(error)))
     page.on("console", lambda said: trouble.append(said.text) if breach(said.text) else None)
+    page.on("requestfailed", lambda lost: failed.append(f"{lost.url}: {lost.failure}"))
     page.on("request", lambda asked: trouble.append(asked.url) if is_foreign(asked.url) else None)
     page.goto(shop.url)
-    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    try:
+        expect(page.get_by_role("heading", level=1)).to_be_visible()
+    except AssertionError as error:
+        raise AssertionError(f"the page did not open: {trouble} {failed}") from error
     yield page
     assert trouble == []
 
@@ -347,6 +351,7 @@ def test_on_a_phone_nothing_is_wider_than_the_screen(page: Page, shop: RunningSh
         picture(page, f"phone-{number}{path.replace('/', '-')}")
         width = page.evaluate("document.documentElement.scrollWidth")
         assert width <= PHONE["width"], path
+        assert page.evaluate(UNNAMED) == [], path
     page.goto(f"{shop.url}/checkout")
     order_with(page, "tok_ok")
     has_state(page, "COMPLETED")

@@ -103,8 +103,12 @@ class Orders:
 
 
 @pytest.fixture
-def orders(catalog: Service) -> Orders:
-    transport = MemoryTransport("orders", catalog.world.broker, ack_wait=10)
+def transport(catalog: Service) -> Transport:
+    return MemoryTransport("orders", catalog.world.broker, ack_wait=10)
+
+
+@pytest.fixture
+def orders(catalog: Service, transport: Transport) -> Orders:
     return Orders(transport, catalog.clock)
 
 

@@ -1,7 +1,7 @@
 """The database: one transaction type over PostgreSQL and SQLite, one code above."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -21,6 +21,7 @@ from shopkit.errors import Unavailable
 from shopkit.faults import CrashPoints
 from shopkit.ids import Ids
 from shopkit.settings import Settings
+from shopkit.uncancelled import to_its_end
 
 __all__ = ["Busy", "Database", "DatabaseAway", "Id", "Json", "LockTimeout", "Timestamp", "Tx"]
 
@@ -197,7 +198,7 @@ class Database:
                 yield connection
             finally:
                 with _translated():
-                    await _to_its_end(opened.__aexit__(None, None, None))
+                    await to_its_end(opened.__aexit__(None, None, None))
         finally:
             self._out -= 1
             if not self._out:
@@ -212,16 +213,6 @@ class Database:
         """Of the schema; 0 when no migration ran. Raises Unavailable."""
         async with self.read() as tx:
             return await tx.connection.run_sync(_revision)
-
-
-async def _to_its_end(closing: Awaitable[Any]) -> None:
-    """Also when cancelled: a transaction left open would lock everybody else out."""
-    task = asyncio.ensure_future(closing)
-    try:
-        await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait([task])
-        raise
 
 
 def _revision(connection: sa.Connection) -> int:

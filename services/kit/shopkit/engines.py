@@ -4,17 +4,19 @@ import asyncio
 import fcntl
 import os
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol
 
 import orjson
 import sqlalchemy as sa
+from sqlalchemy.exc import InvalidRequestError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from shopkit.errors import Unavailable
 from shopkit.settings import Settings
+from shopkit.uncancelled import to_its_end
 
 POOL_SIZE = 4
 CONNECT_TIMEOUT = 5.0
@@ -102,7 +104,7 @@ class SqliteEngines:
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:
-        async with self._queued(), self._writer.connect() as connection:
+        async with self._queued(), _connected(self._writer) as connection:
             yield connection
 
     @asynccontextmanager
@@ -118,7 +120,19 @@ class SqliteEngines:
             self._turn.release()
 
     def read(self) -> AbstractAsyncContextManager[AsyncConnection]:
-        return self._reader.connect()
+        return _connected(self._reader)
+
+
+@asynccontextmanager
+async def _connected(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    """A cancelled connect would leave its thread behind, and the file locked."""
+    connection = engine.connect()
+    try:
+        await to_its_end(connection.start())
+        yield connection
+    finally:
+        with suppress(InvalidRequestError):  # never started
+            await to_its_end(connection.close())
 
 
 def _locked(path: Path) -> int:

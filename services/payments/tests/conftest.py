@@ -19,7 +19,7 @@ from shopkit.app import Service
 from shopkit.auth import Signer
 from shopkit.messages import Body, Message, command_id, decode, encode
 from shopkit.testing import client_of, running, settings_for, token
-from shopkit.transport import Subscription
+from shopkit.transport import Subscription, Transport
 from shopkit.transport.memory import MemoryTransport
 from shopkit.world import World
 
@@ -47,6 +47,7 @@ class Orders:
     """Asks as the orders service would and hears the answers."""
 
     world: World
+    transport: Transport
     subscription: Subscription | None = None
 
     async def send(self, body: Body, *, attempt: int = 1) -> None:
@@ -65,13 +66,12 @@ class Orders:
             traceparent="",
             data=encode(body),
         )
-        await MemoryTransport("orders", self.world.broker, 10).publish(message)
+        await self.transport.publish(message)
 
     async def hear(self, count: int = 1) -> list[tuple[str, dict[str, Any]]]:
         """The next answers as (type, body)."""
         if self.subscription is None:
-            transport = MemoryTransport("orders", self.world.broker, 10)
-            self.subscription = await transport.subscribe("reply")
+            self.subscription = await self.transport.subscribe("reply")
         heard: list[tuple[str, dict[str, Any]]] = []
         async with asyncio.timeout(40):
             while len(heard) < count:
@@ -148,6 +148,11 @@ def world(hosts: Hosts) -> World:
 
 
 @pytest.fixture
+def transport(world: World) -> Transport:
+    return MemoryTransport("orders", world.broker, 10)
+
+
+@pytest.fixture
 def payments_settings(tmp_path: Path, keys: Signer) -> PaymentsSettings:
     return settings_for(
         PaymentsSettings,
@@ -187,12 +192,16 @@ async def bank(tmp_path: Path, world: World, hosts: Hosts) -> AsyncIterator[Serv
 
 @pytest.fixture
 async def town(
-    bank: Service, world: World, hosts: Hosts, payments_settings: PaymentsSettings
+    bank: Service,
+    world: World,
+    hosts: Hosts,
+    transport: Transport,
+    payments_settings: PaymentsSettings,
 ) -> AsyncIterator[Town]:
     def create() -> Service:
         return create_app(payments_settings, world)
 
-    built = Town(create(), bank, hosts, Orders(world), create)
+    built = Town(create(), bank, hosts, Orders(world, transport), create)
     await built.payments.db.open()
     await built.payments.migrate()
     await built.payments.db.close()

@@ -5,6 +5,7 @@ from uuid import uuid4
 
 import pytest
 import sqlalchemy as sa
+from pydantic import SecretStr
 
 from payments.app import create_app
 from payments.settings import PaymentsSettings
@@ -18,12 +19,12 @@ Town = Any
 def payments_settings(payments_settings: PaymentsSettings, postgres_url: str) -> PaymentsSettings:
     """Leases far shorter than the bank's slowest answer: every worker may be a stale one."""
     return payments_settings.model_copy(
-        update={"database_url": _secret(postgres_url), "payment_lease": 0.05, "payment_poll": 0.02}
+        update={
+            "database_url": SecretStr(postgres_url),
+            "payment_lease": 0.05,
+            "payment_poll": 0.02,
+        }
     )
-
-
-def _secret(text: str) -> Any:
-    return PaymentsSettings(database_url=text).database_url
 
 
 async def sums(town: Town) -> dict[str, int]:

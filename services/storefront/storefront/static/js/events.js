@@ -3,7 +3,7 @@
 import { sleep } from "./api.js";
 import { session } from "./session.js";
 
-/** Calls `onevent({id, event, data})` until the signal ends it; reconnects where it left off. */
+/** Calls `onevent` for every event and whenever a connection ends, until the signal ends it all; reconnects where it left off. */
 export async function follow(path, onevent, signal) {
   const state = { last: "", pause: 1000 };
   while (!signal.aborted) {
@@ -12,6 +12,7 @@ export async function follow(path, onevent, signal) {
     } catch (error) {
       if (signal.aborted || error.name === "AbortError") return;
     }
+    onevent();
     await sleep(state.pause, signal).catch(() => null);
   }
 }
@@ -34,13 +35,12 @@ async function connect(path, state, onevent, signal) {
 }
 
 function dispatch(block, state, onevent) {
-  const message = { id: null, event: "message", data: [] };
+  let news = false;
   for (const line of block.split("\n")) {
     const [, name, value] = /^([^:]*):? ?(.*)$/.exec(line);
-    if (name === "data") message.data.push(value);
+    if (name === "data") news = true;
     else if (name === "retry" && /^\d+$/.test(value)) state.pause = Number(value);
-    else if (name in message) message[name] = value;
+    else if (name === "id") state.last = value;
   }
-  if (message.id !== null) state.last = message.id;
-  if (message.data.length) onevent({ ...message, data: message.data.join("\n") });
+  if (news) onevent();
 }

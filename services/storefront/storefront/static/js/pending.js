@@ -1,6 +1,7 @@
 // An order that was sent but not yet answered, so that a reload or a lost answer never makes a second one.
 
 import { post } from "./api.js";
+import { session } from "./session.js";
 
 const STORE = "pending-order";
 
@@ -23,3 +24,5 @@ export async function place(quote, paymentMethodId) {
 }
 
 const isDefinite = ({ status, slug }) => status >= 400 && status < 500 && status !== 401 && slug !== "in-progress";
+
+session.onchange((user) => user || sessionStorage.removeItem(STORE));

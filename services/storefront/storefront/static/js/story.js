@@ -8,7 +8,7 @@ const STATES = {
   COMPLETED: { text: "All done, it is yours", tone: "good", step: 4 },
   VOIDING: { text: "Cancelling the payment", tone: "going", step: 0 },
   RELEASING: { text: "Putting the pieces back", tone: "going", step: 0 },
-  CANCELLED: { text: "Cancelled", tone: "bad", step: 0 },
+  CANCELLED: { text: "Order cancelled", tone: "bad", step: 0 },
   REJECTED: { text: "Out of stock", tone: "bad", step: 0 },
 };
 
@@ -43,6 +43,9 @@ export function event(name) {
   const [text, symbol] = EVENTS[name] ?? [name, "clock"];
   return { text, symbol };
 }
+
+/** Codes of the services, such as card_declined, as words. */
+export const words = (detail) => detail.replaceAll(/[_-]/g, " ");
 
 export function reason({ state: name, cancel_reason: why }) {
   if (name === "REJECTED") return "Someone was quicker: one of the pieces is no longer in stock. You are not charged, and everything is back in your cart.";

@@ -13,7 +13,7 @@ export async function order({ parameters: [id], signal }) {
   const first = await get(path, { signal });
   const lines = await forLines(first.lines, signal).catch(() => first.lines);
   const live = h("div", {});
-  const show = (now) => live.replaceChildren(...status(now, path));
+  const show = (now) => redraw(live, status(now, path));
   show(first);
   if (!story.FINAL.has(first.state)) watch(path, show, signal);
   return h("div", { class: "split" },
@@ -26,6 +26,13 @@ export async function order({ parameters: [id], signal }) {
       h("p", { class: "pair" }, h("span", {}, "Total"), h("strong", { class: "total" }, money(first.total))),
       h("p", { class: "hint" }, `Ordered on ${day(first.created_at)}`),
       h("p", { class: "hint" }, "Order ", h("code", {}, first.id))));
+}
+
+/** The button that had the focus keeps it. */
+function redraw(live, content) {
+  const focused = live.contains(document.activeElement) && document.activeElement.localName;
+  live.replaceChildren(...content);
+  if (focused) live.querySelector(focused)?.focus();
 }
 
 /** Every event is a reason to look again: what is shown is always what the service says. */
@@ -68,7 +75,7 @@ function steps(reached) {
 function entry({ at, event, detail }) {
   const { text, symbol } = story.event(event);
   return h("li", {}, h("span", { class: "dot" }, icon(symbol)),
-    h("div", {}, h("strong", {}, text), detail && h("small", {}, detail)),
+    h("div", {}, h("strong", {}, text), detail && h("small", {}, story.words(detail))),
     h("time", { datetime: at }, time(at)));
 }
 
