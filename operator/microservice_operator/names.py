@@ -10,6 +10,7 @@ import orjson
 from microservice_operator.api.kinds import GROUP, MICROSERVICE, Kind
 from microservice_operator.api.service import RESTART, Identity, MicroService
 from microservice_operator.observed import Manifest
+from microservice_operator.wire import tidy
 
 MANAGER = "microservice-operator"  # field manager, and the value of managed-by
 NAME = f"{GROUP}/name"
@@ -61,14 +62,15 @@ def route(service: Identity, entry: str) -> str:
 
 
 def child(kind: Kind, service: Identity, *, name: str = "", **body: Any) -> Manifest:
-    """A manifest with our labels and owner reference; `body` is everything beside the metadata."""
+    """A manifest with our labels and owner reference; `body` is everything beside the metadata,
+    tidied into the form that the API server stores."""
     metadata = {
         "name": name or service.name,
         "namespace": service.namespace,
         "labels": labels(service),
         "ownerReferences": [owner(service)],
     }
-    return {"apiVersion": kind.api_version, "kind": kind.kind, "metadata": metadata, **body}
+    return {"apiVersion": kind.api_version, "kind": kind.kind, "metadata": metadata, **tidy(body)}
 
 
 def owner(service: Identity) -> dict[str, Any]:

@@ -97,6 +97,7 @@ class Write:
 class Plan:
     """What is missing between wanted and seen."""
 
+    wanted: tuple[Ref, ...] = ()  # every child the spec asks for
     writes: tuple[Write, ...] = ()
     prune: tuple[tuple[Kind, Record], ...] = ()
     keep: tuple[Ref, ...] = ()  # already as wanted

@@ -15,16 +15,16 @@ def plan(
     before: frozenset[Ref] = frozenset(),
 ) -> Plan:
     """`before`: children that once existed, as `status.applied(service)` remembers them."""
-    refs = {ref_of(kind, manifest) for kind, manifest in wanted}
-    skipped = {ref for ref in refs if not served(KINDS[ref.kind], seen)}
+    refs = tuple(ref_of(kind, manifest) for kind, manifest in wanted)
     usable = [(kind, manifest) for kind, manifest in wanted if _usable(kind, seen)]
     writes = tuple(write for item in usable if (write := _write(*item, seen)))
     written = {write.ref for write in writes}
     return Plan(
+        wanted=refs,
         writes=writes,
         prune=tuple(_unwanted(refs, seen)),
         keep=tuple(r for k, m in usable if (r := ref_of(k, m)) not in written),
-        skipped=tuple(sorted(skipped, key=lambda ref: (ref.kind, ref.name))),
+        skipped=tuple(ref for ref in refs if not served(KINDS[ref.kind], seen)),
         restores=any(write.uid is None and write.ref in before for write in writes),
     )
 

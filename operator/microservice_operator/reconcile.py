@@ -92,7 +92,7 @@ class Reconciler:
         children = self.store.children(service.uid)
         seen = replace(seen, children=children, failing_since=pace.failing_since)
         verdict = await self._report(
-            service, known, status.status(service, seen, outcome, self.platform)
+            service, known, status.status(service, seen, outcome, self.platform, todo.wanted)
         )
         retry = retry_after(outcome)
         return verdict if retry is None else replace(verdict, retry=retry, result="retry")

@@ -59,12 +59,20 @@ class Urgency(Enum):
     LATER = "at most every 15 s"
 
 
-def status(service: MicroService, seen: Observed, outcome: Outcome, platform: Platform) -> Report:
+def status(
+    service: MicroService,
+    seen: Observed,
+    outcome: Outcome,
+    platform: Platform,
+    wanted: tuple[Ref, ...] | None = None,
+) -> Report:
     """`seen` holds the server's answers of this pass already; with a transient failure in
-    `outcome`, `seen.failing_since` is set, and a row shorter than 10 s changes nothing."""
+    `outcome`, `seen.failing_since` is set, and a row shorter than 10 s changes nothing. `wanted`
+    of this pass's plan saves building every child once more."""
     if _brief(seen, outcome):
         return Report(dict(service.known_status))
-    wanted = refs(desired(service, seen, platform))
+    if wanted is None:
+        wanted = refs(desired(service, seen, platform))
     case = Case(service, seen, outcome, platform, wanted, cause_of(service, seen))
     found = verdict(case)
     new = _status(case, found)

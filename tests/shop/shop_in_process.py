@@ -23,6 +23,7 @@ from shop.services import Place, embedded
 from shopkit.app import Service
 from shopkit.auth import Signer
 from shopkit.clock import SystemClock
+from shopkit.faults import Crash
 from shopkit.schema import dead_letters
 from shopkit.testing import token
 from shopkit.transport.memory import MemoryBroker
@@ -61,7 +62,8 @@ HASTE = {
 
 
 class Wires(httpx.AsyncBaseTransport):
-    """HTTP between the services; one that is down refuses connections."""
+    """HTTP between the services. One that is down refuses connections; one that dies while it
+    answers breaks them, and must not take the caller with it."""
 
     def __init__(self) -> None:
         self.up: dict[str, Service] = {}
@@ -69,8 +71,15 @@ class Wires(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         for service in self.up.values():
             if any(request.url.path.startswith(path) for path in service.paths):
-                return await httpx.ASGITransport(service.app).handle_async_request(request)
+                return await self._answered(service, request)
         raise httpx.ConnectError("connection refused", request=request)
+
+    async def _answered(self, service: Service, request: httpx.Request) -> httpx.Response:
+        transport = httpx.ASGITransport(service.app, raise_app_exceptions=False)
+        try:
+            return await transport.handle_async_request(request)
+        except Crash as crash:
+            raise httpx.ReadError("connection reset", request=request) from crash
 
 
 @dataclass

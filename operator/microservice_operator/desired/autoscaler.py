@@ -10,8 +10,8 @@ from microservice_operator.api.kinds import Kind
 from microservice_operator.api.platform import Platform
 from microservice_operator.api.service import MicroService
 from microservice_operator.desired import deployment
-from microservice_operator.desired.wire import tidy, wire, wires
 from microservice_operator.observed import Manifest, Observed
+from microservice_operator.wire import wire, wires
 
 KIND = Kind("autoscaling/v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers")
 CPU = {
@@ -46,16 +46,14 @@ def facts(live: Mapping[str, Any]) -> Scaling:
 
 
 def _spec(service: MicroService, scaling: Autoscaling) -> dict[str, Any]:
-    return tidy(
-        {
-            "scaleTargetRef": {
-                "apiVersion": deployment.KIND.api_version,
-                "kind": deployment.KIND.kind,
-                "name": service.name,
-            },
-            "minReplicas": scaling.min_replicas,
-            "maxReplicas": scaling.max_replicas,
-            "metrics": wires(scaling.metrics) or [CPU],
-            "behavior": wire(scaling.behavior) if scaling.behavior else None,
-        }
-    )
+    return {
+        "scaleTargetRef": {
+            "apiVersion": deployment.KIND.api_version,
+            "kind": deployment.KIND.kind,
+            "name": service.name,
+        },
+        "minReplicas": scaling.min_replicas,
+        "maxReplicas": scaling.max_replicas,
+        "metrics": wires(scaling.metrics) or [CPU],
+        "behavior": wire(scaling.behavior) if scaling.behavior else None,
+    }

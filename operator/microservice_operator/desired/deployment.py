@@ -10,8 +10,8 @@ from microservice_operator.api.platform import Platform
 from microservice_operator.api.service import MicroService
 from microservice_operator.api.spec import RollingUpdate, Rollout
 from microservice_operator.desired.pod import template
-from microservice_operator.desired.wire import tidy, wire
 from microservice_operator.observed import Manifest, Observed, Record, Ref
+from microservice_operator.wire import wire
 
 KIND = Kind("apps/v1", "Deployment", "deployments")
 
@@ -42,14 +42,14 @@ class Pods:
 
 def build(service: MicroService, observed: Observed, platform: Platform) -> list[Manifest]:
     live = observed.children.get(Ref(KIND.kind, service.name))
-    size = {
+    spec = {
         "replicas": _replicas(service, pods(live)),
         "selector": {"matchLabels": names.deployment_pods(service)},
         "strategy": _strategy(service.spec.rollout),
         "minReadySeconds": service.spec.rollout.min_ready_seconds,
         "progressDeadlineSeconds": service.spec.rollout.progress_deadline_seconds,
+        "template": template(service, platform),
     }
-    spec = tidy(size) | {"template": template(service, platform)}
     deployment = names.child(KIND, service, spec=spec)
     if live is not None and not _fixed(service) and "replicas" in deployment["spec"]:
         # The value was read from this version: if somebody scales meanwhile, plan again.

@@ -18,8 +18,8 @@ from microservice_operator.api.service import MicroService
 from microservice_operator.api.spec import DEFAULT_PORTS, Spec
 from microservice_operator.api.volumes import Projection, Volume
 from microservice_operator.desired.ports import container_ports, number
-from microservice_operator.desired.wire import tidy, wire, wires
 from microservice_operator.observed import Manifest
+from microservice_operator.wire import wire, wires
 
 TEMP = "microservice-tmp"  # names that start so are refused in spec.volumes
 DRAIN_SECONDS = 5  # until every proxy has heard that the pod is going away
@@ -50,7 +50,7 @@ def template(service: MicroService, platform: Platform) -> Manifest:
         "labels": names.pod_labels(service, revision(service)),
         "annotations": names.pod_annotations(service),
     }
-    return tidy({"metadata": metadata, "spec": _pod(service, platform)})
+    return {"metadata": metadata, "spec": _pod(service, platform)}
 
 
 def _pod(service: MicroService, platform: Platform) -> Manifest:

@@ -9,8 +9,8 @@ from microservice_operator.api.kinds import Kind
 from microservice_operator.api.platform import Gateway, Platform
 from microservice_operator.api.service import MicroService
 from microservice_operator.desired.ports import number, routed
-from microservice_operator.desired.wire import tidy, wire, wires
 from microservice_operator.observed import Manifest, Observed
+from microservice_operator.wire import wire, wires
 
 KIND = Kind("networking.k8s.io/v1", "NetworkPolicy", "networkpolicies")
 DNS = {"ports": [{"protocol": "UDP", "port": 53}, {"protocol": "TCP", "port": 53}]}
@@ -27,7 +27,7 @@ def build(service: MicroService, observed: Observed, platform: Platform) -> list
         "ingress": list(_ingress(service, platform)),
         "egress": [DNS, *wires(service.spec.access.egress)] if full else None,
     }
-    return [names.child(KIND, service, spec=tidy(spec))]
+    return [names.child(KIND, service, spec=spec)]
 
 
 def isolation(service: MicroService, platform: Platform) -> Isolation:

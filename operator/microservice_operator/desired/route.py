@@ -10,8 +10,8 @@ from microservice_operator.api.platform import Platform
 from microservice_operator.api.routes import Match, Parent, Route
 from microservice_operator.api.service import MicroService
 from microservice_operator.desired.ports import routed
-from microservice_operator.desired.wire import tidy, wire
 from microservice_operator.observed import Manifest, Observed
+from microservice_operator.wire import wire
 
 GROUP = "gateway.networking.k8s.io"
 KIND = Kind(f"{GROUP}/v1", "HTTPRoute", "httproutes", optional=True)
@@ -98,13 +98,11 @@ def _verdict(conditions: Iterable[Mapping[str, Any]], kind: str, generation: int
 
 
 def _spec(service: MicroService, entry: Route, parents: tuple[Parent, ...]) -> dict[str, Any]:
-    return tidy(
-        {
-            "parentRefs": [_parent(parent) for parent in parents],
-            "hostnames": list(entry.hostnames),
-            "rules": [_rule(service, entry)],
-        }
-    )
+    return {
+        "parentRefs": [_parent(parent) for parent in parents],
+        "hostnames": list(entry.hostnames),
+        "rules": [_rule(service, entry)],
+    }
 
 
 def _parent(parent: Parent) -> dict[str, Any]:

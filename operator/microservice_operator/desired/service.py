@@ -7,7 +7,6 @@ from microservice_operator.api.kinds import Kind
 from microservice_operator.api.platform import Platform
 from microservice_operator.api.service import MicroService
 from microservice_operator.api.spec import Port
-from microservice_operator.desired.wire import tidy
 from microservice_operator.observed import Manifest, Observed
 
 KIND = Kind("v1", "Service", "services")
@@ -25,12 +24,10 @@ def build(service: MicroService, observed: Observed, platform: Platform) -> list
 
 
 def _port(port: Port) -> dict[str, Any]:
-    return tidy(
-        {
-            "name": port.name,
-            "port": port.port,
-            "targetPort": port.container_port,
-            "protocol": port.protocol,
-            "appProtocol": port.app_protocol,
-        }
-    )
+    return {
+        "name": port.name,
+        "port": port.port,
+        "targetPort": port.container_port,
+        "protocol": port.protocol,
+        "appProtocol": port.app_protocol,
+    }

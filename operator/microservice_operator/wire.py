@@ -12,7 +12,8 @@ EMPTY_IS_KEPT = frozenset({"emptyDir", "podSelector", "namespaceSelector", "labe
 
 
 def wire(part: Model) -> dict[str, Any]:
-    return tidy(part.model_dump(by_alias=True, exclude_none=True))
+    """As written; `names.child` tidies the whole."""
+    return part.model_dump(by_alias=True, exclude_none=True)
 
 
 def wires(parts: tuple[Model, ...]) -> list[dict[str, Any]]:

@@ -1,0 +1,162 @@
+"""The program as a user or a kubelet starts it."""
+
+import asyncio
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import aiohttp
+import pytest
+import yaml
+
+from microservice_operator.cluster import LEASE
+from microservice_operator.settings import VERSION
+from tests.fakeapi import FakeApi, Fault
+from tests.fakecontrollers import FakeControllers
+from tests.world import PLAIN, make, ready
+
+PROGRAM = [sys.executable, "-m", "microservice_operator"]
+BARE = {key: os.environ[key] for key in ("PATH", "HOME") if key in os.environ}
+
+
+def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*PROGRAM, *arguments], env=BARE | environment, capture_output=True, text=True, timeout=60
+    )
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Child:
+    """An operator as a process, with its ports."""
+
+    def __init__(self, process: asyncio.subprocess.Process, probes: int, metrics: int) -> None:
+        self.process = process
+        self.healthz = f"http://127.0.0.1:{probes}/healthz"
+        self.readyz = f"http://127.0.0.1:{metrics}/readyz"
+        self.metrics = f"http://127.0.0.1:{metrics}/metrics"
+
+    async def get(self, url: str) -> tuple[int, str]:
+        async with aiohttp.ClientSession() as session, session.get(url) as answer:
+            return answer.status, await answer.text()
+
+
+@asynccontextmanager
+async def child(api: FakeApi, home: Path) -> AsyncIterator[Child]:
+    kubeconfig = home / "kubeconfig"
+    kubeconfig.write_text(
+        yaml.safe_dump(
+            {
+                "current-context": "fake",
+                "contexts": [{"name": "fake", "context": {"cluster": "fake", "user": "operator"}}],
+                "clusters": [{"name": "fake", "cluster": {"server": api.url}}],
+                "users": [{"name": "operator", "user": {"tokenFile": "token"}}],
+            }
+        )
+    )
+    (home / "token").write_text("operator\n")
+    probes, metrics = free_port(), free_port()
+    process = await asyncio.create_subprocess_exec(
+        *PROGRAM,
+        env=BARE
+        | {
+            "KUBECONFIG": str(kubeconfig),
+            "POD_NAME": "operator",
+            "POD_NAMESPACE": "operator",
+            "PROBE_PORT": str(probes),
+            "METRICS_PORT": str(metrics),
+        },
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        yield Child(process, probes, metrics)
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.communicate()
+
+
+def holder(api: FakeApi) -> str | None:
+    lease = api.get(LEASE, "operator", "microservice-operator")
+    return lease["spec"].get("holderIdentity") if lease else None
+
+
+async def test_sigterm_ends_the_pass_hands_over_the_lease_and_exits_with_0(
+    api: FakeApi, controllers: FakeControllers, tmp_path: Path
+) -> None:
+    async with child(api, tmp_path) as operator:
+        make(api, spec=PLAIN)
+        await api.until(lambda: ready(api), 60)
+        assert (await operator.get(operator.healthz))[0] == 200
+        assert await operator.get(operator.readyz) == (200, "ready")
+        status, text = await operator.get(operator.metrics)
+        assert status == 200
+        assert 'api_requests_total{code="201",reason="create",resource="deployments.apps"' in text
+        operator.process.terminate()
+        async with asyncio.timeout(10):
+            _, log = await operator.process.communicate()
+        assert operator.process.returncode == 0
+        assert holder(api) is None
+        assert b'"message":"shop/orders: created Deployment orders"' in log
+
+
+async def test_a_pass_that_cannot_end_does_not_hold_up_the_exit(
+    api: FakeApi, controllers: FakeControllers, tmp_path: Path
+) -> None:
+    api.faults.append(Fault("patch", "deployments.apps", hang=True))
+    async with child(api, tmp_path) as operator:
+        make(api, spec=PLAIN)
+        await api.until(lambda: api.faults[0].times == 0, 60)
+        operator.process.terminate()
+        async with asyncio.timeout(10):
+            await operator.process.communicate()
+        assert operator.process.returncode == 0
+        assert holder(api) is None
+
+
+async def test_without_its_rights_it_says_so_in_one_sentence_and_exits_with_1(
+    api: FakeApi, tmp_path: Path
+) -> None:
+    api.denied.add(("list", "microservices.microservice.dev"))
+    async with child(api, tmp_path) as operator:
+        async with asyncio.timeout(60):
+            _, log = await operator.process.communicate()
+        assert operator.process.returncode == 1
+        last = log.decode().strip().splitlines()[-1]
+        assert last.startswith("microservice-operator: the operator may not list microservices.")
+        assert b"Traceback" not in log
+
+
+def test_help_names_every_setting() -> None:
+    text = run("--help").stdout
+    for name in ("KUBECONFIG", "POD_NAMESPACE", "PLATFORM_FILE", "LOG_LEVEL", "WORKERS"):
+        assert name in text
+
+
+def test_version_is_that_of_the_package() -> None:
+    assert run("--version").stdout == f"microservice-operator {VERSION}\n"
+
+
+@pytest.mark.parametrize(
+    ("environment", "words"),
+    [
+        ({}, "no way to the Kubernetes API"),
+        ({"KUBECONFIG": "/nowhere/config"}, "kubeconfig /nowhere/config cannot be used"),
+        ({"WORKERS": "none"}, "WORKERS: Input should be a valid integer"),
+        ({"LOG_LEVEL": "loud"}, "LOG_LEVEL: Input should be 'DEBUG'"),
+    ],
+    ids=["no-cluster", "no-kubeconfig", "no-number", "no-level"],
+)
+def test_a_start_that_cannot_work_says_why(environment: dict[str, str], words: str) -> None:
+    ended = run(**environment)
+    assert ended.returncode == 1
+    assert words in ended.stderr
+    assert "Traceback" not in ended.stderr
