@@ -10,7 +10,7 @@ whatever happened. A document without a namespace belongs to the case's own, who
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -127,12 +127,14 @@ class Case:
         steps = sorted(self.folder.glob("[0-9][0-9]-*.yaml"))
         always = [s for s in steps if s.stem == "99-always"]
         try:
-            for step in steps:
-                if step not in always:
-                    self._step(step)
+            self.steps([s for s in steps if s not in always])
         finally:
             for step in always:
                 self._each(step, self.cluster.patch)
+
+    def steps(self, steps: Sequence[Path]) -> None:
+        for step in steps:
+            self._step(step)
 
     def _step(self, step: Path) -> None:
         verb = step.stem.split("-")[1]

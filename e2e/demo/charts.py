@@ -39,15 +39,15 @@ def tag_of(chart: str) -> str:
     return images.tag(app_version(chart), images.OF_CHART[chart])
 
 
-def build(target: Target, chart: str) -> list[str]:
+def build(target: Target, chart: str, tag: str) -> list[str]:
     """The references of the chart's images, which the engine now holds."""
-    prefix, tag = target.image_prefix, tag_of(chart)
-    return images.build(target.settings, images.OF_CHART[chart], prefix=prefix, tag=tag)
+    prefix, ours = target.image_prefix, images.OF_CHART[chart]
+    return images.build(target.settings, ours, prefix=prefix, tag=tag)
 
 
 def install_operator(target: Target) -> None:
-    target.deliver(build(target, OPERATOR))
     tag = tag_of(OPERATOR)
+    target.deliver(build(target, OPERATOR, tag))
     words = ("upgrade", "--install", OPERATOR, str(CHARTS / OPERATOR), "--namespace", OPERATOR)
     values = [word for value in operator_values(target, tag) for word in ("--set", value)]
     log = target.settings.run / "logs" / "operator.log"
@@ -97,8 +97,8 @@ def _escaped(key: str) -> str:
 
 
 def install_shop(target: Target) -> None:
-    target.deliver(build(target, SHOP))
     tag = tag_of(SHOP)
+    target.deliver(build(target, SHOP, tag))
     with progress.step("apply the MicroServices", "2 s"):
         words = ("template", SHOP, str(CHARTS / SHOP), "--namespace", SHOP)
         values = [word for value in shop_values(target, tag) for word in value]

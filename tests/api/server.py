@@ -22,7 +22,7 @@ class ApiServer:
         content = yaml.safe_load(kubeconfig.read_text())
         cluster, user = content["clusters"][0]["cluster"], content["users"][0]["user"]
         self._client = httpx.Client(
-            base_url=cluster["server"], verify=_trust(cluster, user), timeout=60, trust_env=False
+            base_url=cluster["server"], verify=_trust(cluster, user), timeout=120, trust_env=False
         )
 
     def request(

@@ -12,8 +12,10 @@ import pytest
 from playwright.sync_api import (
     Browser,
     BrowserContext,
+    Error,
     Locator,
     Page,
+    Response,
     Route,
     expect,
     sync_playwright,
@@ -72,13 +74,24 @@ def page(context: BrowserContext, shop: RunningShop) -> Iterator[Page]:
     page.on("console", lambda said: trouble.append(said.text) if breach(said.text) else None)
     page.on("requestfailed", lambda lost: failed.append(f"{lost.url}: {lost.failure}"))
     page.on("request", lambda asked: trouble.append(asked.url) if is_foreign(asked.url) else None)
-    page.goto(shop.url)
+    visit(page, shop.url)
     try:
         expect(page.get_by_role("heading", level=1)).to_be_visible()
     except AssertionError as error:
         raise AssertionError(f"the page did not open: {trouble} {failed}") from error
     yield page
     assert trouble == []
+
+
+def visit(page: Page, url: str) -> Response | None:
+    """Chromium drops what it loads when a network interface of the machine comes or goes."""
+    for _ in range(5):
+        try:
+            return page.goto(url)
+        except Error as error:
+            if "ERR_NETWORK_CHANGED" not in error.message:
+                raise
+    return page.goto(url)
 
 
 def breach(text: str) -> bool:
@@ -102,7 +115,7 @@ def yours(page: Page, name: str) -> Locator:
 
 
 def put_in_cart(page: Page, shop: RunningShop, sku: str) -> None:
-    page.goto(f"{shop.url}/products/{sku}")
+    visit(page, f"{shop.url}/products/{sku}")
     page.get_by_role("button", name="Add to cart").click()
     expect(page.get_by_role("status")).to_contain_text("is in your cart")
 
@@ -200,7 +213,7 @@ def test_a_declined_card_is_explained_and_the_cart_is_full_again(
 
 
 def test_a_sold_out_product_cannot_be_put_into_the_cart(page: Page, shop: RunningShop) -> None:
-    page.goto(f"{shop.url}/products/copper-can")
+    visit(page, f"{shop.url}/products/copper-can")
     expect(page.get_by_role("button", name="Sold out")).to_be_disabled()
 
 
@@ -283,7 +296,7 @@ def test_signing_out_ends_the_session(page: Page, shop: RunningShop) -> None:
     picture(page, "account")
     page.get_by_role("button", name="Sign out", exact=True).click()
     expect(yours(page, "Sign in")).to_be_visible()
-    page.goto(f"{shop.url}/orders")
+    visit(page, f"{shop.url}/orders")
     expect(page.get_by_role("heading", name="Welcome")).to_be_visible()
 
 
@@ -335,7 +348,7 @@ UNNAMED = """() => [...document.querySelectorAll('input, select, button, a[href]
 def test_every_control_has_a_name(page: Page, shop: RunningShop) -> None:
     check_out(page, shop, "tide-mug")
     for path in ("/", "/products/tide-mug", "/cart", "/checkout", "/orders", "/account"):
-        page.goto(f"{shop.url}{path}")
+        visit(page, f"{shop.url}{path}")
         expect(page.locator("main h1")).to_be_visible()
         assert page.evaluate(UNNAMED) == [], path
 
@@ -346,20 +359,32 @@ def test_on_a_phone_nothing_is_wider_than_the_screen(page: Page, shop: RunningSh
     for number, path in enumerate(
         ("/", "/products/dome-lamp", "/cart", "/checkout", "/account", "/orders")
     ):
-        page.goto(f"{shop.url}{path}")
+        visit(page, f"{shop.url}{path}")
         expect(page.locator("main h1")).to_be_visible()
         picture(page, f"phone-{number}{path.replace('/', '-')}")
         width = page.evaluate("document.documentElement.scrollWidth")
         assert width <= PHONE["width"], path
         assert page.evaluate(UNNAMED) == [], path
-    page.goto(f"{shop.url}/checkout")
+    visit(page, f"{shop.url}/checkout")
     order_with(page, "tok_ok")
     has_state(page, "COMPLETED")
     picture(page, "phone-9-order")
 
 
+def test_a_page_whose_scripts_got_lost_loads_itself_again(page: Page, shop: RunningShop) -> None:
+    page.route("**/js/format.js", lambda route: route.abort(), times=1)
+    visit(page, shop.url)
+    expect(page.locator(".card")).to_have_count(12)
+
+
+def test_a_shop_that_cannot_be_loaded_says_so(page: Page, shop: RunningShop) -> None:
+    page.route("**/js/format.js", lambda route: route.abort())
+    visit(page, shop.url)
+    expect(page.get_by_role("alert")).to_contain_text("could not be loaded")
+
+
 def test_an_unknown_address_says_so(page: Page, shop: RunningShop) -> None:
-    answer = page.goto(f"{shop.url}/nothing/here")
+    answer = visit(page, f"{shop.url}/nothing/here")
     assert answer is not None
     assert answer.status == 404
     expect(page.get_by_role("heading", name="Nothing on this shelf")).to_be_visible()

@@ -5,10 +5,10 @@ from copy import deepcopy
 from typing import Any
 
 import pytest
+from tests.fakeclock import FakeClock, settle
 
 from microservice_operator.errors import ApiError
 from microservice_operator.lease import Lease
-from tests.fakeclock import FakeClock, settle
 
 
 class LeaseServer:

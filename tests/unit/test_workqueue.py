@@ -2,9 +2,9 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
+from tests.fakeclock import FakeClock, settle
 
 from microservice_operator.workqueue import Key, Priority, WorkQueue, backoff
-from tests.fakeclock import FakeClock, settle
 
 ORDERS, AUTH, BANK = Key("shop", "orders"), Key("shop", "auth"), Key("bank", "bank")
 

@@ -147,15 +147,18 @@ class Database:
         self.dialect: DialectName = "sqlite" if self.url.startswith("sqlite") else "postgresql"
         self._engines: Engines = engines(service, self.url, settings)
         self.wake_outbox: Callable[[], None] = lambda: None
+        self._closed = False
         self._out = 0
         self._idle = asyncio.Event()
         self._idle.set()
 
     async def open(self) -> None:
+        self._closed = False
         await self._engines.open()
 
     async def close(self) -> None:
         """Waits for open transactions: a connection that comes back later would never be closed."""
+        self._closed = True
         with suppress(TimeoutError):
             async with asyncio.timeout(_CLOSE_PATIENCE):
                 await self._idle.wait()
@@ -188,6 +191,8 @@ class Database:
 
     @asynccontextmanager
     async def _connected(self, connect: Callable[[], Any]) -> AsyncIterator[AsyncConnection]:
+        if self._closed:
+            raise DatabaseAway("closed")
         opened = connect()
         self._out += 1
         self._idle.clear()

@@ -14,6 +14,8 @@ from services.kit.tests.toy.world import Toys, toys
 from shopkit.app import World
 from shopkit.auth import Signer
 from shopkit.clock import SystemClock
+from shopkit.errors import Unavailable
+from shopkit.faults import Crash
 from shopkit.ids import SystemIds
 from shopkit.messages import Message
 from shopkit.testing import until
@@ -59,9 +61,7 @@ async def bought(toy: Toys, id: str) -> None:
             if await buyer.state(toy.buyer, id) is None:
                 await buyer.buy(toy.buyer, id)
             return
-        except BaseException as crash:
-            if type(crash).__name__ not in ("Crash", "CancelledError"):
-                raise
+        except (Crash, Unavailable):
             await toy.recovered()
 
 

@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Protocol
 
 from services.kit.tests.toy import buyer, seller
 from services.kit.tests.toy.bank import Bank
 
 from shopkit.app import Service, World
+from shopkit.errors import Unavailable
 from shopkit.settings import Settings
 from shopkit.testing import started, until
 
@@ -78,7 +79,9 @@ class Toys:
     async def reaches(self, id: str, state: str, seconds: float = 5) -> None:
         async def there() -> bool:
             await self.recovered()
-            return await buyer.state(self.buyer, id) == state
+            with suppress(Unavailable):  # it crashed just now
+                return await buyer.state(self.buyer, id) == state
+            return False
 
         await until(there, seconds)
 

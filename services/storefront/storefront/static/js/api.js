@@ -29,7 +29,7 @@ export const post = (path, body, options) => request("POST", path, { ...options,
 export const patch = (path, body, options) => request("PATCH", path, { ...options, body });
 export const remove = (path, options) => request("DELETE", path, options);
 
-/** `key` makes a POST safe to repeat; `auth: false` sends no token. */
+/** A POST is repeated only with a `key`, or when it is `harmless`; `auth: false` sends no token. */
 export async function request(method, path, options = {}) {
   let response = await attempt(method, path, options);
   if (response.status === 401 && options.auth !== false && (await session.refresh())) {
@@ -39,7 +39,7 @@ export async function request(method, path, options = {}) {
 }
 
 async function attempt(method, path, options) {
-  const repeatable = method !== "POST" || Boolean(options.key);
+  const repeatable = method !== "POST" || Boolean(options.key) || options.harmless;
   for (const pause of RETRIES) {
     const response = await once(method, path, options);
     if (response && !(repeatable && [502, 503, 504].includes(response.status))) return response;

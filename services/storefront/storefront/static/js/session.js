@@ -1,6 +1,6 @@
 // Who is signed in. The access token lives in this module only: never in storage, never in a URL.
 
-import { Problem, get, patch, post, remove } from "./api.js";
+import { Problem, get, patch, post, remove, sleep } from "./api.js";
 
 // Tells a later page that a refresh cookie may exist; the cookie itself is out of script's reach.
 const HINT = "signed-in";
@@ -29,8 +29,11 @@ async function enter(token) {
   announce();
 }
 
+const asked = () => fetch("/api/v1/tokens/refresh", { method: "POST" }).catch(() => null);
+
+/** The service allows the same cookie again for ten seconds, so a lost answer may be asked for twice. */
 async function renew() {
-  const response = await fetch("/api/v1/tokens/refresh", { method: "POST" }).catch(() => null);
+  const response = (await asked()) ?? (await sleep(500).then(asked));
   if (response?.ok) {
     access = (await response.json()).access_token;
     return true;
