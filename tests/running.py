@@ -27,7 +27,9 @@ class Operator:
         self._connection = Connection(api.url, tls=None, token=Token(user), namespace="operator")
         self._clock = Clock(speed)
         self._settings = Settings(
-            pod_name=user, pod_namespace="operator", probe_port=0, metrics_port=0, **settings
+            pod_name=user,
+            pod_namespace="operator",
+            **{"probe_port": 0, "metrics_port": 0, **settings},
         )
         self._loop: asyncio.AbstractEventLoop | None = None
         self._app: App | None = None

@@ -20,7 +20,8 @@ def load(cluster: Cluster, references: Sequence[str]) -> None:
     if not missing:
         return
     kind = tools.path(cluster.settings, tools.KIND)
-    with progress.step(f"load into {cluster.kind_name}: {', '.join(missing)}", "5 s"):
+    what = missing[0] if len(missing) == 1 else f"{len(missing)} images"
+    with progress.step(f"load {what} into {cluster.kind_name}", "5 s"):
         words = ("load", "docker-image", "--name", cluster.kind_name)
         command.run(kind, *words, *missing, log=cluster.log)
     lines = "\n".join(wanted[name] for name in missing)

@@ -49,9 +49,8 @@ def _run(command: str) -> None:
     if command in ("run", "install"):
         walk.run(target, orders=command == "run")
     elif command == "images":
-        print(
-            "\n".join([*charts.build(target, charts.OPERATOR), *charts.build(target, charts.SHOP)])
-        )
+        for chart in (charts.OPERATOR, charts.SHOP):
+            print("\n".join(charts.build(target, chart, charts.tag_of(chart))))
     else:
         print(target.gateway_url() if command == "gateway-url" else target.kubeconfig)
 

@@ -6,7 +6,7 @@ import gc
 import logging
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import uvloop
 
@@ -30,10 +30,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _parse(arguments)
     try:
         settings = read_settings()
+        make = _maker(settings)
         logs.configure(settings.log_level, settings.log_format)
         gc.set_threshold(100_000, 50, 100)  # most objects of a pass die young
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_operate(settings))
+            runner.run(_operate(make, settings))
     except (OperatorError, OSError) as error:  # OSError: a port in use, an unreadable file
         print(f"microservice-operator: {error}", file=sys.stderr)
         return 1
@@ -44,17 +45,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-async def _operate(settings: Settings) -> None:
+def _maker(settings: Settings) -> Callable[[], App]:
+    """All that can be wrong with settings is found before anything starts."""
+    platform = read_platform(settings.platform_file)
+    connection = connect(
+        settings.kubeconfig, settings.kubernetes_service_host, settings.kubernetes_service_port
+    )
+    return lambda: App(settings, platform, connection, Clock(), _freeze)
+
+
+async def _operate(make: Callable[[], App], settings: Settings) -> None:
     # As process 1 of a container we would ignore it; kopf takes over once it runs.
     task = asyncio.current_task()
     assert task is not None
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-    connection = connect(
-        settings.kubeconfig, settings.kubernetes_service_host, settings.kubernetes_service_port
-    )
-    log.info("microservice-operator %s as %s at %s", VERSION, settings.identity, connection.server)
-    platform, clock = read_platform(settings.platform_file), Clock()
-    await handlers.run(App(settings, platform, connection, clock, _freeze), settings)
+    app = make()
+    server = app.transport.connection.server
+    log.info("microservice-operator %s as %s at %s", VERSION, settings.identity, server)
+    await handlers.run(app, settings)
     log.info("stopped")
 
 

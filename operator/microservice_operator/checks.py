@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 from math import ceil
 from typing import Any
@@ -49,10 +49,10 @@ class Case:
     platform: Platform
     wanted: tuple[Ref, ...]
     cause: Cause | None = None  # why pods do not run, as far as somebody looked
-    pods: deployment.Pods | None = field(init=False)
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "pods", diagnosis.pods_of(self.service, self.seen))
+    @property
+    def pods(self) -> deployment.Pods | None:
+        return diagnosis.pods_of(self.service, self.seen)
 
     @property
     def finished(self) -> bool:

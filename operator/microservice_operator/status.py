@@ -81,15 +81,7 @@ def status(
 
 def invalid(identity: Identity, error: InvalidSpec, now: str) -> Report:
     found = Verdict("InvalidSpec", str(error), Phase.STALLED, "correct the spec")
-    new = _kept(identity) | {
-        "observedGeneration": identity.generation,
-        "conditions": stamped(
-            _headline(found, identity) + _others(identity),
-            identity.known_status,
-            generation=identity.generation,
-            now=now,
-        ),
-    }
+    new = _retold(identity, found, now)
     return Report(new, None, tuple(_events(identity, new, now)))
 
 
@@ -97,16 +89,7 @@ def bug(identity: Identity, now: str) -> Report:
     """A pass raised: a Ready of this generation is kept, the object is retried with backoff."""
     same = identity.known_status.get("observedGeneration") == identity.generation
     found = Verdict("InternalError", BUG, Phase.RECONCILING, keeps_ready=same)
-    new = _kept(identity) | {
-        "observedGeneration": identity.generation,
-        "conditions": stamped(
-            _headline(found, identity) + _others(identity),
-            identity.known_status,
-            generation=identity.generation,
-            now=now,
-        ),
-    }
-    return Report(new)
+    return Report(_retold(identity, found, now))
 
 
 def urgency(old: Mapping[str, Any], new: Mapping[str, Any]) -> Urgency:
@@ -188,8 +171,15 @@ def _others(identity: Identity) -> list[Condition]:
     return [known for kind in kinds if (known := _known(identity, kind))]
 
 
-def _kept(identity: Identity) -> dict[str, Any]:
-    return {k: v for k, v in identity.known_status.items() if k != "conditions"}
+def _retold(identity: Identity, found: Verdict, now: str) -> dict[str, Any]:
+    """The last status with another headline: of the children, nothing new is known."""
+    conditions = _headline(found, identity) + _others(identity)
+    generation = identity.generation
+    return {
+        **identity.known_status,
+        "observedGeneration": generation,
+        "conditions": stamped(conditions, identity.known_status, generation=generation, now=now),
+    }
 
 
 def _pods(case: Case) -> str | None:

@@ -115,6 +115,9 @@ async def test_deletion_costs_no_write_and_a_ghost_one_look(guard: Guard) -> Non
     for name in NAMES:
         make(api, name)
     await api.until(lambda: ready(api, *NAMES), 60)
+    scaling = ("True", "ScalingActive")
+    await api.until(lambda: all(condition(api, "AutoscalerReady", n) == scaling for n in NAMES), 60)
+    await guard.settle()
 
     old, new = NAMES[:10], NAMES[10:]
     lost = await guard.count(lambda: api.expire(MICROSERVICE, while_away=lambda: forget(api, old)))

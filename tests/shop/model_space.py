@@ -67,8 +67,11 @@ class Space:
 
     def violations(self) -> set[str]:
         """What is wrong in some state, in words."""
-        cores = {state >> SAGA for state in self._before}
-        return {wrong for core in cores for wrong in _wrong(*self._core(core << SAGA))}
+        return {wrong for core in self.cores() for wrong in _wrong(*core)}
+
+    def cores(self) -> set[tuple[str, Stock, Payment]]:
+        """The states without the messages under way."""
+        return {self._core(core << SAGA) for core in {s >> SAGA for s in self._before}}
 
     def stuck(self, *, never: M = NOTHING) -> int:
         """How many states have no good end; `never`: messages no handler manages from now on."""

@@ -12,14 +12,22 @@ def space() -> Space:
     return Space()
 
 
-def test_no_interleaving_loss_or_crash_does_harm_and_every_order_can_end_well() -> None:
-    space = Space(losing_any=True)
-    assert len(space) > 300_000
+def test_no_interleaving_loss_or_crash_does_harm_and_every_order_can_end_well(
+    space: Space,
+) -> None:
+    assert len(space) > 20_000
     assert (space.violations(), space.stuck()) == (set(), 0)
 
 
-def test_losing_all_messages_at_once_is_as_bad_as_losing_any(space: Space) -> None:
-    assert (space.violations(), space.stuck()) == (set(), 0)
+def test_losing_all_messages_at_once_leads_wherever_losing_any_does(space: Space) -> None:
+    losing_any = Space(losing_any=True)
+    assert len(losing_any) > 300_000
+    assert losing_any.cores() == space.cores()
+
+
+@pytest.mark.long
+def test_every_order_can_end_well_whichever_messages_were_lost() -> None:
+    assert Space(losing_any=True).stuck() == 0
 
 
 @pytest.mark.parametrize("never", [M.ReserveStock, M.ChargePayment])

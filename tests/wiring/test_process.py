@@ -3,7 +3,6 @@
 import asyncio
 import os
 import socket
-import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,20 +12,17 @@ import aiohttp
 import pytest
 import yaml
 
+from microservice_operator.__main__ import main
 from microservice_operator.cluster import LEASE
-from microservice_operator.settings import VERSION
+from microservice_operator.settings import VERSION, Settings
+from microservice_operator.workqueue import WorkQueue
 from tests.fakeapi import FakeApi, Fault
 from tests.fakecontrollers import FakeControllers
+from tests.wiring.conftest import Start
 from tests.world import PLAIN, make, ready
 
 PROGRAM = [sys.executable, "-m", "microservice_operator"]
 BARE = {key: os.environ[key] for key in ("PATH", "HOME") if key in os.environ}
-
-
-def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*PROGRAM, *arguments], env=BARE | environment, capture_output=True, text=True, timeout=60
-    )
 
 
 def free_port() -> int:
@@ -135,14 +131,45 @@ async def test_without_its_rights_it_says_so_in_one_sentence_and_exits_with_1(
         assert b"Traceback" not in log
 
 
-def test_help_names_every_setting() -> None:
-    text = run("--help").stdout
-    for name in ("KUBECONFIG", "POD_NAMESPACE", "PLATFORM_FILE", "LOG_LEVEL", "WORKERS"):
-        assert name in text
+async def test_only_what_a_restart_would_cure_fails_the_liveness_probe(
+    api: FakeApi, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port = free_port()
+    operator = await start(probe_port=port)
+    await api.until(lambda: holder(api) == "operator")
+    stuck = WorkQueue.longest
+    monkeypatch.setattr(WorkQueue, "longest", lambda queue: 301.0)
+    async with aiohttp.ClientSession() as session:
+        async with session.get(f"http://127.0.0.1:{port}/healthz") as answer:
+            assert answer.status == 500
+    monkeypatch.setattr(WorkQueue, "longest", stuck)
+    assert operator.app.stuck() is None
+    api.cut_off("operator")
+    assert operator.app.stuck() is None
 
 
-def test_version_is_that_of_the_package() -> None:
-    assert run("--version").stdout == f"microservice-operator {VERSION}\n"
+@pytest.fixture
+def bare(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """No setting in the environment."""
+    for name in Settings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+    return monkeypatch
+
+
+@pytest.mark.parametrize(
+    ("argument", "words"),
+    [
+        ("--version", f"microservice-operator {VERSION}\n"),
+        *(("--help", name.upper()) for name in Settings.model_fields),
+    ],
+)
+def test_it_explains_itself(
+    argument: str, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([argument])
+    assert ended.value.code == 0
+    assert words in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -152,11 +179,17 @@ def test_version_is_that_of_the_package() -> None:
         ({"KUBECONFIG": "/nowhere/config"}, "kubeconfig /nowhere/config cannot be used"),
         ({"WORKERS": "none"}, "WORKERS: Input should be a valid integer"),
         ({"LOG_LEVEL": "loud"}, "LOG_LEVEL: Input should be 'DEBUG'"),
+        ({"PLATFORM_FILE": "/dev"}, "/dev: "),
     ],
-    ids=["no-cluster", "no-kubeconfig", "no-number", "no-level"],
+    ids=["no-cluster", "no-kubeconfig", "no-number", "no-level", "no-file"],
 )
-def test_a_start_that_cannot_work_says_why(environment: dict[str, str], words: str) -> None:
-    ended = run(**environment)
-    assert ended.returncode == 1
-    assert words in ended.stderr
-    assert "Traceback" not in ended.stderr
+def test_a_start_that_cannot_work_says_why(
+    environment: dict[str, str],
+    words: str,
+    bare: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for name, value in environment.items():
+        bare.setenv(name, value)
+    assert main([]) == 1
+    assert words in capsys.readouterr().err

@@ -21,7 +21,6 @@ from shopkit.clock import ManualClock
 KEYS = new_keys()
 JWKS = Signer.from_json(KEYS).jwks_json()
 PASSWORD = "correct horse battery"
-ADMIN = "admin@shop.example"
 
 
 def settings(folder: Path, **changes: Any) -> AuthSettings:
@@ -32,8 +31,6 @@ def settings(folder: Path, **changes: Any) -> AuthSettings:
         "token_keys": SecretStr(KEYS),
         "token_jwks": SecretStr(JWKS),
         "idempotency_key": SecretStr("k" * 32),
-        "admin_email": ADMIN,
-        "admin_password": SecretStr("the first admin"),
         "sqlite_synchronous": "NORMAL",
     }
     return AuthSettings(**(given | changes))
@@ -342,45 +339,3 @@ async def test_too_many_requests_from_one_address_are_slowed_down(
         others = await register(http)
     await service.kill()
     assert (statuses, others.status_code) == ([401, 401, 429], 202)
-
-
-async def admin_token(http: httpx.AsyncClient, clock: ManualClock, password: str) -> str:
-    answer = await log_in(http, ADMIN, password)
-    return str(claims(answer.json()["access_token"], clock)["scope"]) if answer.is_success else ""
-
-
-async def test_the_first_admin_comes_from_the_mounted_secret(
-    auth: Service, http: httpx.AsyncClient, clock: ManualClock
-) -> None:
-    assert await admin_token(http, clock, "the first admin") == "customer admin ops"
-
-
-async def test_whoever_took_the_admins_address_first_does_not_become_admin(
-    tmp_path: Path, clock: ManualClock
-) -> None:
-    before = create_app(settings(tmp_path, admin_email=None), World(clock))
-    await before.start()
-    await before.settled()
-    async with client_of(before) as http:
-        await register(http, ADMIN)
-    await before.kill()
-    after = create_app(settings(tmp_path), World(clock))
-    await after.start()
-    await after.settled()
-    async with client_of(after) as http:
-        scopes = await admin_token(http, clock, PASSWORD)
-    await after.kill()
-    assert scopes == "customer"
-
-
-async def test_a_changed_secret_does_not_change_the_admins_password(
-    tmp_path: Path, clock: ManualClock
-) -> None:
-    for password in ("the first admin", "a later secret"):
-        service = create_app(settings(tmp_path, admin_password=SecretStr(password)), World(clock))
-        await service.start()
-        await service.settled()
-        async with client_of(service) as http:
-            works = await admin_token(http, clock, "the first admin")
-        await service.kill()
-        assert works == "customer admin ops"

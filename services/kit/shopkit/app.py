@@ -66,12 +66,17 @@ class Service:
         self._handlers = Handlers()
         self._clients: list[httpx.AsyncClient] = []
         self._runs: dict[str, Run] = {}
+        self._at_rest()
         self._chassis = self._assemble(_transport(name, settings, self.world))
         self._make_apps()
 
     def _assemble(self, transport: Transport) -> Chassis:
         points, metrics = self.world.points, self.metrics
         return Chassis(self.db, transport, self.settings, self.clock, self.ids, points, metrics)
+
+    def _at_rest(self) -> None:
+        self._running = asyncio.Event()
+        self._housekeeping, self._work = Tasks(self.name), Tasks(self.name)
 
     def _make_apps(self) -> None:
         around = {"metrics": self.metrics, "drain": self.drain, "clock": self.clock}
@@ -140,8 +145,7 @@ class Service:
     async def start(self) -> None:
         """Returns at once, also when database and broker are away."""
         self.world.points.revive(self.name)
-        self._running = asyncio.Event()
-        self._housekeeping, self._work = Tasks(self.name), Tasks(self.name)
+        self._at_rest()
         if self.schema:
             await self.db.open()
         await self._chassis.transport.start()
@@ -223,9 +227,11 @@ class Service:
         if not self._running.is_set() or not self.schema or not self.settings.consumers:
             return
         try:
-            while (await self._relay.once())[0]:
-                pass
-        except Unavailable as error:
+            # Bounded: the other replicas go on filling the same table.
+            async with asyncio.timeout(self.settings.relay_lease):
+                while (await self._relay.once())[0]:
+                    pass
+        except (Unavailable, TimeoutError) as error:
             self.log.warning("outbox_left", error=str(error))
 
     async def _close(self) -> None:

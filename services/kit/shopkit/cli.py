@@ -3,7 +3,7 @@
 import argparse
 import asyncio
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from pydantic import ValidationError
@@ -20,8 +20,13 @@ ADMIN_PORT, LOG_LEVEL; a secret may also be a file: DATABASE_URL_FILE=/path. Wit
 DATABASE_URL the database is a SQLite file in DATA_DIR."""
 
 
-def run(settings: type[Any], create_app: Callable[[Any], Service], package: str) -> None:
-    command = _parser(package).parse_args().command
+def run(
+    settings: type[Any],
+    create_app: Callable[[Any], Service],
+    package: str,
+    arguments: Sequence[str] | None = None,
+) -> None:
+    command = _parser(package).parse_args(arguments).command
     loaded = _load(settings)
     logs.configure(loaded.log_level)
     if command == "serve":

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from shopkit.app import Service
@@ -44,5 +45,6 @@ class Under:
         app = self._apps.get(name)
         if app is None:
             known = ", ".join(f"/{name}/" for name in self._apps)
-            return await probe_answer(f"nothing here; try {known}")(scope, receive, send)
+            nothing = PlainTextResponse(f"nothing here; try {known}", 404)
+            return await nothing(scope, receive, send)
         await app({**scope, "path": f"/{rest}", "raw_path": f"/{rest}".encode()}, receive, send)

@@ -2,7 +2,12 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import (
+    AbstractAsyncContextManager,
+    asynccontextmanager,
+    contextmanager,
+    suppress,
+)
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -25,6 +30,7 @@ from shopkit.uncancelled import to_its_end
 
 __all__ = ["Busy", "Database", "DatabaseAway", "Id", "Json", "LockTimeout", "Timestamp", "Tx"]
 
+_Connect = Callable[[], AbstractAsyncContextManager[AsyncConnection]]
 DialectName = Literal["sqlite", "postgresql"]
 Statement = sa.Executable | str
 Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
@@ -190,15 +196,14 @@ class Database:
         return Tx(connection, self.service, clock, ids, self.dialect, self.wake_outbox)
 
     @asynccontextmanager
-    async def _connected(self, connect: Callable[[], Any]) -> AsyncIterator[AsyncConnection]:
+    async def _connected(self, connect: _Connect) -> AsyncIterator[AsyncConnection]:
         if self._closed:
             raise DatabaseAway("closed")
         opened = connect()
         self._out += 1
         self._idle.clear()
         try:
-            with _translated():
-                connection = await opened.__aenter__()
+            connection = await _entered(opened)
             try:
                 yield connection
             finally:
@@ -218,6 +223,16 @@ class Database:
         """Of the schema; 0 when no migration ran. Raises Unavailable."""
         async with self.read() as tx:
             return await tx.connection.run_sync(_revision)
+
+
+async def _entered(opened: AbstractAsyncContextManager[AsyncConnection]) -> AsyncConnection:
+    """Whatever keeps us from connecting may pass: a server that starts, a role not made yet."""
+    try:
+        return await opened.__aenter__()
+    except Unavailable:
+        raise
+    except Exception as error:
+        raise DatabaseAway(f"{type(error).__name__}: {error}") from error
 
 
 def _revision(connection: sa.Connection) -> int:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import signal
 import socket
 from collections.abc import Generator, Sequence
@@ -105,7 +106,8 @@ def _listen(settings: Settings, name: str) -> socket.socket:
     try:
         return socket.create_server((settings.http_host, port), backlog=2048)
     except OSError as error:
-        message = f"port {port} cannot be opened ({error.strerror}); set {name.upper()}"
+        reason = os.strerror(error.errno or 0)
+        message = f"port {port} cannot be opened ({reason}); set {name.upper()}"
         raise SystemExit(message) from error
 
 

@@ -73,6 +73,7 @@ class NatsTransport:
         self._client: NatsClient | None = None
         self._connected = asyncio.Event()
         self._connecting: asyncio.Task[None] | None = None
+        self._last_error = ""
         self.reconnects = 0
 
     async def start(self) -> None:
@@ -105,11 +106,16 @@ class NatsTransport:
         self._connected.set()
 
     async def _on_error(self, error: Exception) -> None:
-        self._log.warning("broker", error=f"{type(error).__name__}: {error}")
+        text = f"{type(error).__name__}: {error}"
+        if text != self._last_error:
+            self._log.warning("broker", error=text)
+        self._last_error = text
 
     async def _on_reconnect(self) -> None:
         """The broker may have come back empty."""
         self.reconnects += 1
+        self._last_error = ""
+        self._log.info("broker_is_back")
 
     async def client(self) -> NatsClient:
         """Waits for the first connection."""
