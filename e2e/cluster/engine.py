@@ -16,6 +16,10 @@ from e2e.cluster.waiting import wait_for
 
 PACKAGES = ("docker.io", "iptables", "ca-certificates")
 CLUSTER_RANGES = ("10.96.0.0/16", "10.244.0.0/16")  # kind's Services and Pods
+PID_FILES = {
+    "/var/run/docker.pid": "dockerd",
+    "/var/run/docker/containerd/containerd.pid": "containerd",
+}
 CAP_SYS_RESOURCE = 24
 STARTS_WITHIN = 60.0  # seconds
 STOPS_WITHIN = 30.0  # seconds
@@ -76,6 +80,7 @@ def _start(settings: Settings) -> None:
     log = folder / "dockerd.log"
     with progress.step("start a Docker engine", "3 s"):
         _keep_cluster_ranges_here()
+        _forget_the_dead()
         pid = _launch(folder, log)
         wait_for(lambda: answers() or _has_ended(pid), STARTS_WITHIN)
     if not answers():
@@ -126,6 +131,22 @@ def _ours(settings: Settings) -> int | None:
     except (OSError, ValueError):
         return None
     return pid if str(_folder(settings) / "daemon.json") in words else None
+
+
+def _forget_the_dead() -> None:
+    """A killed engine leaves the numbers of its processes; were one given to another program
+    since, the next engine would believe that it runs already."""
+    for file, name in PID_FILES.items():
+        path = Path(file)
+        if path.exists() and name not in _program(path.read_text().strip()):
+            path.unlink()
+
+
+def _program(pid: str) -> str:
+    try:
+        return Path(f"/proc/{pid}/comm").read_text()
+    except OSError:
+        return ""
 
 
 def _has_ended(pid: int) -> bool:

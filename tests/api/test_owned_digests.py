@@ -12,7 +12,7 @@ from uuid import uuid4
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
-from tests.api.server import ApiServer, fresh_namespace
+from tests.api.server import LEFT_ALONE, ApiServer, fresh_namespace
 from tests.golden.golden_cases import CASES, MODULES, read
 from tests.specs import specs
 
@@ -94,7 +94,7 @@ def _create(server: ApiServer, namespace: str, spec: dict[str, Any]) -> MicroSer
     body = {
         "apiVersion": MICROSERVICE.api_version,
         "kind": MICROSERVICE.kind,
-        "metadata": {"name": f"s-{uuid4().hex[:8]}"},
+        "metadata": {"name": f"s-{uuid4().hex[:8]}", "annotations": LEFT_ALONE},
         "spec": spec,
     }
     answer = server.request("POST", MICROSERVICE.path(namespace), json=body)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from tests.api.server import ApiServer
+from tests.api.server import LEFT_ALONE, ApiServer
 from tests.scene import NOW, SETTINGS
 
 from microservice_operator import names
@@ -87,7 +87,7 @@ def place(api_server: ApiServer, namespace: str) -> Place:
     body = {
         "apiVersion": MICROSERVICE.api_version,
         "kind": MICROSERVICE.kind,
-        "metadata": {"name": "orders"},
+        "metadata": {"name": "orders", "annotations": LEFT_ALONE},
         "spec": {"image": "x:1", "suspend": True},
     }
     answer = api_server.request("POST", MICROSERVICE.path(namespace), json=body)

@@ -51,7 +51,8 @@ def test_several_mistakes_are_counted() -> None:
 
 def test_an_identity_survives_any_spec() -> None:
     metadata = {"name": "a", "namespace": "b", "uid": "u", "resourceVersion": "12"}
-    for spec in (None, 7, "x", [], {"ports": 3}):
+    specs: list[Any] = [None, 7, "x", [], {"ports": 3}]
+    for spec in specs:
         identity = Identity.of({"metadata": metadata, "spec": spec})
         assert (identity.key, identity.version, identity.generation) == (("b", "a"), 12, 0)
         assert not (identity.deleting)

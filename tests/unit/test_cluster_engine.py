@@ -30,6 +30,7 @@ class Machine:
 @pytest.fixture
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setattr(engine, "PID_FILES", {})
     machine = Machine(tmp_path)
     machine.has("docker", "exit 1")
     machine.has("dpkg-query", "exit 1")
@@ -82,6 +83,19 @@ def test_a_process_that_took_over_the_number_of_our_engine_is_left_alone(
     (folder / "dockerd.pid").write_text(str(os.getpid()))
     engine.stop_if_ours(settings(tmp_path))
     assert machine.ran() == ""
+
+
+def test_a_number_that_a_killed_engine_left_behind_is_forgotten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stale, live = tmp_path / "docker.pid", tmp_path / "containerd.pid"
+    stale.write_text(str(os.getpid()))
+    live.write_text(str(os.getpid()))
+    mine = Path("/proc/self/comm").read_text().strip()
+    monkeypatch.setattr(engine, "PID_FILES", {str(stale): "dockerd", str(live): mine})
+    engine._forget_the_dead()
+    assert not stale.exists()
+    assert live.exists()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root starts an engine")

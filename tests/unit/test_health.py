@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lupa.lua51 import LuaRuntime
+from lupa.lua51 import LuaRuntime  # type: ignore[import-untyped]
 from tests.kstatus import kstatus
 
 SCRIPT = (
@@ -36,7 +36,7 @@ def told(*conditions: tuple[str, str, str], observed: int | None = 3, **metadata
 READY = ("Ready", "True", "Ready")
 NOT_READY = ("Ready", "False", "Progressing")
 STALLED = ("Stalled", "True", "ImagePullFailed")
-PAUSED = {"annotations": {"microservice.dev/paused": "true"}}
+PAUSED: dict[str, Any] = {"annotations": {"microservice.dev/paused": "true"}}
 
 TABLE: dict[str, tuple[Object, str, str]] = {
     "never seen": (

@@ -1,5 +1,8 @@
 """Names, labels and selectors: fixed for ever, since selectors of a Deployment cannot change."""
 
+from dataclasses import replace
+from typing import Any
+
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.scene import NOW, service
@@ -58,13 +61,14 @@ def test_the_hash_is_a_label_value(value: object) -> None:
     assert set(names.h8(value)) <= set("abcdefghijklmnopqrstuvwxyz234567")
 
 
+SERVICE = service()
 NAME = st.from_regex(r"[a-z]([-a-z0-9]{0,44}[a-z0-9])?", fullmatch=True)
 ENTRY = st.from_regex(r"[a-z0-9]([-a-z0-9]{0,10}[a-z0-9])?", fullmatch=True)
 
 
 @given(st.lists(st.tuples(NAME, ENTRY), unique=True, max_size=6))
 def test_routes_of_different_services_never_share_a_name(pairs: list[tuple[str, str]]) -> None:
-    made = [names.route(_named(name), entry) for name, entry in pairs]
+    made = [names.route(replace(SERVICE, name=name), entry) for name, entry in pairs]
     assert len(set(made)) == len(made)
 
 
@@ -96,14 +100,15 @@ def test_a_revision_is_what_reaches_the_pods_and_nothing_else() -> None:
         {"ports": [{"name": "http", "port": 80, "targetPort": 8080}]},
     ):
         assert revision(service(outside)) == base, outside
-    for inside in (
+    reaching: list[dict[str, Any]] = [
         {"image": "shop/orders:2"},
         {"env": [{"name": "A"}]},
         {"ports": [{"name": "http", "port": 8081}]},
         {"nodeSelector": {"a": "b"}},
         {"resources": {"requests": {"cpu": 1}}},
         {"lifecycle": {}},
-    ):
+    ]
+    for inside in reaching:
         assert revision(service(inside)) != base, inside
 
 
@@ -118,12 +123,3 @@ def test_a_default_written_out_is_no_new_revision() -> None:
     assert revision(service(written)) == revision(service())
     cores = [revision(service({"resources": {"limits": {"cpu": c}}})) for c in ("1000m", 1, "1")]
     assert len(set(cores)) == 1
-
-
-def _named(name: str) -> object:
-    class Named:
-        pass
-
-    named = Named()
-    named.name = name  # type: ignore[attr-defined]
-    return named

@@ -26,7 +26,7 @@ def test_a_whole_value_is_taken_with_what_the_server_added() -> None:
 
 
 def test_items_are_found_by_their_keys_in_live_order() -> None:
-    fields = {
+    fields: dict[str, Any] = {
         "f:env": {
             'k:{"name":"B"}': {".": {}, "f:name": {}, "f:value": {}},
             'k:{"name":"A"}': {".": {}, "f:name": {}},
@@ -39,7 +39,9 @@ def test_items_are_found_by_their_keys_in_live_order() -> None:
 
 
 def test_items_may_have_several_keys() -> None:
-    fields = {"f:ports": {'k:{"port":53,"protocol":"UDP"}': {"f:port": {}, "f:protocol": {}}}}
+    fields: dict[str, Any] = {
+        "f:ports": {'k:{"port":53,"protocol":"UDP"}': {"f:port": {}, "f:protocol": {}}}
+    }
     ports = [{"port": 53, "protocol": "TCP"}, {"port": 53, "protocol": "UDP", "nodePort": 1}]
     assert owned.cut(live(fields, ports=ports), MANAGER) == {
         "ports": [{"port": 53, "protocol": "UDP"}]
@@ -47,7 +49,7 @@ def test_items_may_have_several_keys() -> None:
 
 
 def test_members_of_a_set_are_found_by_value() -> None:
-    fields = {"f:metadata": {"f:finalizers": {'v:"a/b"': {}}}}
+    fields: dict[str, Any] = {"f:metadata": {"f:finalizers": {'v:"a/b"': {}}}}
     obj = live(fields, metadata={"finalizers": ["c/d", "a/b"]})
     assert owned.cut(obj, MANAGER) == {"metadata": {"finalizers": ["a/b"]}}
 

@@ -1,5 +1,6 @@
 """What is missing between wanted and seen."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
@@ -18,7 +19,7 @@ EVERYTHING = {
 }
 
 
-def todo(seen: Observed, spec: dict[str, object] | None = None, *before: Ref) -> Plan:
+def todo(seen: Observed, spec: Mapping[str, object] | None = None, *before: Ref) -> Plan:
     return plan(desired(service(spec), seen, SETTINGS), seen, frozenset(before))
 
 

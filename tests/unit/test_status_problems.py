@@ -10,7 +10,7 @@ from microservice_operator.api.platform import Platform
 from microservice_operator.problems import problems
 
 CLAIM = {"volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": "orders"}}]}
-RULE = [{"from": [{"podSelector": {}}]}]
+RULE: list[Any] = [{"from": [{"podSelector": {}}]}]
 UNMEASURED = {"resources": {"requests": {"memory": "1Gi"}}}
 SCALED = {"autoscaling": {"maxReplicas": 3}}
 MEMORY = {"type": "Utilization", "averageUtilization": 50}

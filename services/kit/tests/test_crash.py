@@ -93,10 +93,10 @@ async def test_a_crash_at_this_point_loses_and_doubles_nothing(
     ids = [IDS.uuid7() for _ in range(hit)]
     for id in ids:
         await bought(toy, id)
+    await until(lambda: toy.world.points.fired == [point], 10)
     for id in ids:
         await toy.reaches(id, "DONE", 10)
         await audit(toy, id)
-    assert toy.world.points.fired == [point]
     free = await seller.free_stock(toy.seller)
     assert free == 1000 - len(await seller.hold_statuses(toy.seller))
 
