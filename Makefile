@@ -9,7 +9,9 @@ CACHE := $(or $(MICROSERVICE_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/micro
 UV := $(CACHE)/uv-$(UV_VERSION)/bin/uv
 RUN := $(UV) run --frozen
 PYTEST := $(RUN) pytest -q
-FAST_TESTS := tests/unit tests/golden tests/property tests/wiring tests/guard tests/shop services
+FAST_TESTS := tests/test_house.py tests/unit tests/golden tests/property tests/wiring tests/guard
+SHOP_TESTS := services tests/shop
+HERE := -m "not api and not nodes and not long"
 TYPED := operator/microservice_operator $(patsubst %/__init__.py,%,$(wildcard services/*/*/__init__.py)) e2e/cluster e2e/demo
 export PATH := $(dir $(UV)):$(PATH)
 
@@ -17,7 +19,7 @@ export PATH := $(dir $(UV)):$(PATH)
 demo: $(UV) ## from nothing to an order that four services carried out, on a local Kubernetes
 	$(RUN) python -m e2e.demo
 
-test: lint types contracts check-generated test-unit test-chart test-api test-e2e ## everything, the fast things first
+test: lint types contracts check-generated test-unit test-shop test-chart test-api test-e2e ## everything, the fast things first
 
 ##@ Around the demo
 down: $(UV) ## remove all clusters, and the Docker engine if it was started for them
@@ -36,8 +38,11 @@ shop: $(UV) ## the whole shop in one process on 127.0.0.1, no cluster
 	$(RUN) shop up
 
 ##@ Tests, one kind at a time
-test-unit: $(UV) ## all that needs no cluster and no Docker, in under a minute
-	$(PYTEST) $(wildcard $(FAST_TESTS)) -m "not api and not nodes and not long"
+test-unit: $(UV) ## the operator without a cluster, in under a minute
+	$(PYTEST) $(FAST_TESTS) $(HERE)
+
+test-shop: servers ## the shop without a cluster: real processes, databases, broker and browser
+	$(PYTEST) $(SHOP_TESTS) $(HERE)
 
 test-chart: $(UV) ## the charts, rendered by helm
 	$(PYTEST) tests/chart
@@ -45,7 +50,7 @@ test-chart: $(UV) ## the charts, rendered by helm
 test-api: cluster-api ## against a real API server in which no operator is installed
 	$(PYTEST) tests/api -m "not long"
 
-test-e2e: demo browser ## on the demo cluster: cases, rolling updates and kills under orders
+test-e2e: demo ## on the demo cluster: cases, rolling updates and kills under orders
 	$(PYTEST) e2e -m "not long"
 
 guard: $(UV) ## how many requests a pass may send
@@ -83,8 +88,8 @@ image: $(UV) ## build our images; prints their names
 cluster-api: $(UV) ## the one-node cluster of the API tests
 	$(RUN) python -m e2e.cluster up --name api
 
-browser: $(UV) ## make sure of Chromium, for the tests in a browser
-	$(RUN) python -m e2e.cluster packages chromium
+servers: $(UV) ## make sure of Chromium and PostgreSQL, for the tests of the shop
+	$(RUN) python -m e2e.cluster packages chromium postgresql
 
 help: ## this list
 	@awk -F ':.*## ' '/^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {printf "  %-16s%s\n", $$1, $$2}' $(MAKEFILE_LIST)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from e2e.cluster import tools
 from e2e.cluster.errors import Problem
 from e2e.cluster.progress import duration, progress
 from e2e.demo import charts, secrets
@@ -86,9 +88,15 @@ def _services(target: Target) -> str:
     return asked(target, "get", "microservices", "-n", "shop")
 
 
-def _described(target: Target, lines: int = 40) -> str:
+def _described(target: Target, lines: int = 60) -> str:
     text = charts.described(target, "orders").splitlines()
     return "\n".join(text[:lines] + (["  …"] if len(text) > lines else []))
+
+
+def _kubectl(target: Target) -> str:
+    """Where the machine's own is missing or too old."""
+    ours = tools.path(target.settings, tools.KUBECTL)
+    return "" if shutil.which("kubectl") == str(ours) else f" PATH={ours.parent}:$PATH"
 
 
 def _next_steps(target: Target) -> str:
@@ -97,11 +105,11 @@ def _next_steps(target: Target) -> str:
 The shop is open: {url}
 
 What to try next
-  export KUBECONFIG={target.kubeconfig}
+  export KUBECONFIG={target.kubeconfig}{_kubectl(target)}
   kubectl get microservices -n shop --watch             # in a second terminal
   kubectl explain microservice.spec
   kubectl -n shop patch microservice catalog --type merge -p '{{"spec": {{"suspend": true}}}}'
   kubectl -n shop delete deployment payments            # it comes back
-  uv run shop order --url {url} --card tok_declined
+  .venv/bin/shop order --url {url} --card tok_declined
 Remove everything
   make down"""

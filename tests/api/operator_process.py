@@ -81,6 +81,16 @@ class Process:
             if found["reason"] not in ("lease", "permissions")
         }
 
+    def changes(self, namespace: str) -> list[str]:
+        """Its log lines on objects it has written there: one a change."""
+        words = (" created ", " updated ", " deleted ")
+        lines = self.log.read_text().splitlines()
+        return [
+            line.partition(f"{namespace}/")[2]
+            for line in lines
+            if f" {namespace}/" in line and any(word in line for word in words)
+        ]
+
     def kill(self) -> None:
         """As the kernel does when memory is short."""
         self._child.kill()

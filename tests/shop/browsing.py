@@ -1,83 +1,15 @@
-"""A browser, an open shop, and what a person does in it."""
+"""What a person does in the browser."""
 
-import os
 import re
-import shutil
 import uuid
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-from playwright.sync_api import (
-    Browser,
-    BrowserContext,
-    Error,
-    Locator,
-    Page,
-    Response,
-    expect,
-    sync_playwright,
-)
+from playwright.sync_api import Error, Locator, Page, Response, expect
 
-from shop.testing import RunningShop, running
+from shop.testing import RunningShop
 
-CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-]
 ROOT = Path(__file__).parents[2]
 PICTURES = ROOT / "test-output" / "browser"
-DESKTOP, PHONE = {"width": 1280, "height": 860}, {"width": 390, "height": 844}
-# The pages are quick; a machine that builds something beside them is not.
-PATIENCE = 30_000
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if shutil.which(CHROMIUM) is None:
-        reason = "needs Chromium: apt-get install chromium, or CHROMIUM=/path/of/it"
-        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(reason)
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield started
-        started.close()
-
-
-@pytest.fixture(scope="module")
-def shop(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningShop]:
-    expect.set_options(timeout=PATIENCE)
-    with running(tmp_path_factory.mktemp("shop")) as opened:
-        yield opened
-
-
-@pytest.fixture(params=[DESKTOP], ids=["desktop"])
-def context(browser: Browser, request: pytest.FixtureRequest) -> Iterator[BrowserContext]:
-    opened = browser.new_context(viewport=request.param, reduced_motion="reduce")
-    opened.set_default_timeout(PATIENCE)
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def page(context: BrowserContext, shop: RunningShop) -> Iterator[Page]:
-    """Fails the test for a script error, a breach of the CSP, or a request to anybody else."""
-    page, trouble, failed = context.new_page(), list[str](), list[str]()
-    page.on("pageerror", lambda error: trouble.append(str(error)))
-    page.on("console", lambda said: trouble.append(said.text) if breach(said.text) else None)
-    page.on("requestfailed", lambda lost: failed.append(f"{lost.url}: {lost.failure}"))
-    page.on("request", lambda asked: trouble.append(asked.url) if is_foreign(asked.url) else None)
-    visit(page, shop.url)
-    try:
-        expect(page.get_by_role("heading", level=1)).to_be_visible()
-    except AssertionError as error:
-        raise AssertionError(f"the page did not open: {trouble} {failed}") from error
-    yield page
-    assert trouble == []
 
 
 def visit(page: Page, url: str) -> Response | None:

@@ -51,7 +51,7 @@ async def until(condition: Callable[[], object | Awaitable[object]], seconds: fl
         if await value if asyncio.iscoroutine(value) else value:
             return
         assert time.monotonic() < deadline, f"not reached within {seconds} s: {condition}"
-        await asyncio.sleep(0.005)
+        await asyncio.sleep(0.02)
 
 
 def settings_for(cls: type[S], folder: Path, signer: "Signer | None" = None, **values: Any) -> S:
