@@ -64,6 +64,10 @@ class Operator:
         assert self._app is not None
         return self._app
 
+    def idle(self) -> bool:
+        """No pass runs, and none waits for a worker."""
+        return len(self.app.queue) == 0 and self.app.queue.longest() == 0.0
+
     def _run(self) -> None:
         try:
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

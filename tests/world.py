@@ -2,9 +2,10 @@
 
 from typing import Any
 
+from tests.fakeapi import FakeApi
+
 from microservice_operator.api.kinds import MICROSERVICE
 from microservice_operator.desired import KINDS
-from tests.fakeapi import FakeApi
 
 SHOP = "shop"
 SEVEN = {  # children of FULL

@@ -90,7 +90,9 @@ class App:
         """Wait for the API server and for our CRD."""
         async with AsyncExitStack() as stack:
             if port := self.settings.probe_port:
-                await stack.enter_async_context(served(port, {"/healthz": lambda: (200, "waiting")}))
+                await stack.enter_async_context(
+                    served(port, {"/healthz": lambda: (200, "waiting")})
+                )
             while (reason := await self._unserved()) is not None:
                 if reason != self.waits_for:
                     log.warning("waiting for %s", reason)

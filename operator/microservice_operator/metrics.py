@@ -75,13 +75,14 @@ class Metrics:
             registry=registry,
         )
 
-
     def text(self) -> str:
         return generate_latest(self.registry).decode()
 
 
 @asynccontextmanager
-async def served(port: int, pages: Mapping[str, Callable[[], tuple[int, str]]]) -> AsyncIterator[None]:
+async def served(
+    port: int, pages: Mapping[str, Callable[[], tuple[int, str]]]
+) -> AsyncIterator[None]:
     """Answer GET of each path with what its function returns, (status, text), while in here."""
 
     def answering(page: Callable[[], tuple[int, str]]) -> Handler:
@@ -93,9 +94,7 @@ async def served(port: int, pages: Mapping[str, Callable[[], tuple[int, str]]]) 
 
     application = web.Application()
     application.add_routes([web.get(path, answering(page)) for path, page in pages.items()])
-    runner = web.AppRunner(
-        application, handle_signals=False, access_log=None, shutdown_timeout=0.5
-    )
+    runner = web.AppRunner(application, handle_signals=False, access_log=None, shutdown_timeout=0.5)
     await runner.setup()
     try:
         await web.TCPSite(runner, None, port).start()

@@ -4,7 +4,7 @@ import re
 import uuid
 from pathlib import Path
 
-from playwright.sync_api import Error, Locator, Page, Response, expect
+from playwright.sync_api import Error, Locator, Page, Request, Response, expect
 
 from shop.testing import RunningShop
 
@@ -13,14 +13,35 @@ PICTURES = ROOT / "test-output" / "browser"
 
 
 def visit(page: Page, url: str) -> Response | None:
-    """Chromium drops what it loads when a network interface of the machine comes or goes."""
+    """Opens an address and waits for its content.
+
+    Chromium drops what it is loading when any network interface of the machine comes or goes, as
+    they do where containers start beside the test: then once more.
+    """
     for _ in range(5):
-        try:
-            return page.goto(url)
-        except Error as error:
-            if "ERR_NETWORK_CHANGED" not in error.message:
-                raise
-    return page.goto(url)
+        answer, trouble = _open(page, url)
+        if "ERR_NETWORK_CHANGED" not in trouble:
+            break
+    assert not trouble, trouble
+    return answer
+
+
+def _open(page: Page, url: str) -> tuple[Response | None, str]:
+    """The answer, and what went wrong."""
+    lost: list[str] = []
+
+    def heard(request: Request) -> None:
+        lost.append(f"{request.url}: {request.failure}")
+
+    page.on("requestfailed", heard)
+    try:
+        answer = page.goto(url)
+        page.locator("main > :not(noscript)").first.wait_for()
+    except Error as error:
+        return None, f"{error.message} {lost}"
+    finally:
+        page.remove_listener("requestfailed", heard)
+    return answer, "".join(text for text in lost if "ERR_NETWORK_CHANGED" in text)
 
 
 def breach(text: str) -> bool:

@@ -60,9 +60,7 @@ def test_without_anything_there_is_one_sentence() -> None:
         connect(None, "", "")
 
 
-def test_a_pod_uses_its_service_account(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_pod_uses_its_service_account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     authority = ssl.create_default_context().get_ca_certs(binary_form=True)[0]
     (tmp_path / "token").write_text("in-cluster")
     (tmp_path / "namespace").write_text("microservice-operator")

@@ -114,8 +114,10 @@ def test_a_child_event_concerns_its_owner_only_if_it_changes_something(
 
 
 def test_a_child_that_changes_hands_concerns_both(store: Store, told: Told) -> None:
-    store.notice({**body(1, uid="u9"), "metadata": {**body(1, uid="u9")["metadata"], "name": "b"}},
-                 listed=False)
+    store.notice(
+        {**body(1, uid="u9"), "metadata": {**body(1, uid="u9")["metadata"], "name": "b"}},
+        listed=False,
+    )
     store.put(SERVICE, record(5))
     told.take()
     store.put(SERVICE, record(6, controller="u9"))
@@ -209,9 +211,7 @@ def test_a_kind_that_is_gone_leaves_nothing(store: Store) -> None:
     assert store.seen_to(SERVICE) == 0
 
 
-def test_an_object_somebody_deletes_and_makes_again_is_a_new_one(
-    store: Store, told: Told
-) -> None:
+def test_an_object_somebody_deletes_and_makes_again_is_a_new_one(store: Store, told: Told) -> None:
     store.put(SERVICE, record(5))
     told.take()
     store.drop(SERVICE, record(6))

@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
-
 from tests.fakeapi import FakeApi
 from tests.fakecontrollers import FakeControllers
 from tests.fakehttp import served

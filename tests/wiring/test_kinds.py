@@ -1,14 +1,14 @@
 import asyncio
 
 import pytest
+from tests.fakeapi import FakeApi
+from tests.wiring.conftest import Start
+from tests.world import FULL, PLAIN, SEVEN, SHOP, change, children, condition, make, ready
 
 from microservice_operator.api.kinds import MICROSERVICE
 from microservice_operator.app import DefinitionGone
 from microservice_operator.desired import KINDS
 from microservice_operator.permissions import NotAllowed
-from tests.fakeapi import FakeApi
-from tests.wiring.conftest import Start
-from tests.world import FULL, PLAIN, SEVEN, SHOP, change, children, condition, make, ready
 
 ROUTE, MONITOR = KINDS["HTTPRoute"], KINDS["ServiceMonitor"]
 METRICS = {"observability": {"metrics": {"port": "http"}}}

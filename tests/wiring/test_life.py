@@ -1,10 +1,11 @@
 from collections import Counter
 
-from microservice_operator.api.kinds import MICROSERVICE
-from microservice_operator.desired import KINDS
 from tests.fakeapi import FakeApi
 from tests.wiring.conftest import Start
 from tests.world import FULL, PLAIN, SEVEN, SHOP, change, children, condition, make, ready
+
+from microservice_operator.api.kinds import MICROSERVICE
+from microservice_operator.desired import KINDS
 
 DEPLOYMENT = KINDS["Deployment"]
 
@@ -73,7 +74,9 @@ async def test_a_field_changed_by_hand_is_reverted_with_one_write(
     await api.until(lambda: api.writes() != before)
     await marker(api)
     assert api.get(KINDS["Service"], SHOP, "orders")["spec"]["selector"] != mine
-    assert sum(1 for r in api.audit if r.name == "orders" and r.verb == "patch") == 1 + before.total()
+    assert (
+        sum(1 for r in api.audit if r.name == "orders" and r.verb == "patch") == 1 + before.total()
+    )
 
 
 async def test_fields_of_others_stay(api: FakeApi, start: Start) -> None:
@@ -129,7 +132,9 @@ async def test_a_touch_that_means_nothing_writes_nothing(api: FakeApi, start: St
     metrics = {"status": {"currentMetrics": [{"type": "Resource"}]}}
     api.edit(KINDS["HorizontalPodAutoscaler"], SHOP, "orders", metrics, "controllers")
     await marker(api)
-    assert [r for r in api.audit if r.name == "orders" and r.verb == "patch"][before.total() :] == []
+    assert [r for r in api.audit if r.name == "orders" and r.verb == "patch"][
+        before.total() :
+    ] == []
 
 
 async def test_a_restart_writes_nothing(api: FakeApi, start: Start) -> None:

@@ -1,11 +1,12 @@
 from copy import deepcopy
 from typing import Any
 
-from microservice_operator.api.kinds import MICROSERVICE
-from microservice_operator.desired import KINDS
 from tests.fakeapi import FakeApi
 from tests.wiring.conftest import Start
 from tests.world import FULL, PLAIN, SEVEN, SHOP, change, children, condition, make, ready
+
+from microservice_operator.api.kinds import MICROSERVICE
+from microservice_operator.desired import KINDS
 
 SERVICE = KINDS["Service"]
 

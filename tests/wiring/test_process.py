@@ -11,15 +11,15 @@ from pathlib import Path
 import aiohttp
 import pytest
 import yaml
+from tests.fakeapi import FakeApi, Fault
+from tests.fakecontrollers import FakeControllers
+from tests.wiring.conftest import Start
+from tests.world import PLAIN, make, ready
 
 from microservice_operator.__main__ import main
 from microservice_operator.cluster import LEASE
 from microservice_operator.settings import VERSION, Settings
 from microservice_operator.workqueue import WorkQueue
-from tests.fakeapi import FakeApi, Fault
-from tests.fakecontrollers import FakeControllers
-from tests.wiring.conftest import Start
-from tests.world import PLAIN, make, ready
 
 PROGRAM = [sys.executable, "-m", "microservice_operator"]
 BARE = {key: os.environ[key] for key in ("PATH", "HOME") if key in os.environ}
@@ -163,9 +163,7 @@ def bare(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
         *(("--help", name.upper()) for name in Settings.model_fields),
     ],
 )
-def test_it_explains_itself(
-    argument: str, words: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_it_explains_itself(argument: str, words: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main([argument])
     assert ended.value.code == 0

@@ -1,10 +1,11 @@
 import asyncio
 from itertools import pairwise
 
-from microservice_operator.cluster import LEASE
 from tests.fakeapi import FakeApi
 from tests.wiring.conftest import Start
 from tests.world import PLAIN, SHOP, change, children, make, ready
+
+from microservice_operator.cluster import LEASE
 
 WRITES = ("create", "patch", "delete")
 

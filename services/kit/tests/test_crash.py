@@ -50,7 +50,9 @@ IDS = SystemIds(SystemClock())
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def toy(tmp_path_factory: pytest.TempPathFactory, keys: Signer) -> AsyncIterator[Toys]:
     folder: Path = tmp_path_factory.mktemp("crash")
-    async with toys(Embedded(folder, keys), stock=1000) as both:
+    # What is waited for after a crash is waited for some eighty times here.
+    soon = {"relay_lease": 0.1, "ack_wait": 0.2, "resend_first": 0.1, "resend_max": 0.4}
+    async with toys(Embedded(folder, keys), stock=1000, **soon) as both:
         yield both
 
 
