@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import uvloop
@@ -49,7 +50,8 @@ class Operator:
         await self.ended()
 
     def _stop(self) -> None:
-        assert self._app and self._task
+        assert self._app
+        assert self._task
         if self._app.waits_for and not self._app.started:
             self._task.cancel()  # kopf does not run yet
         self._app.ended.set()
@@ -64,9 +66,11 @@ class Operator:
         assert self._app is not None
         return self._app
 
-    def idle(self) -> bool:
-        """No pass runs, and none waits for a worker."""
-        return len(self.app.queue) == 0 and self.app.queue.longest() == 0.0
+    async def until(self, holds: Callable[[App], object], seconds: float = 30.0) -> None:
+        """Flags of another thread have no event to wait for."""
+        async with asyncio.timeout(seconds):
+            while not (self._app and holds(self._app)):  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
 
     def _run(self) -> None:
         try:

@@ -33,6 +33,12 @@ def backoff(failures: int) -> float:
     return min(LONGEST_RETRY, FIRST_RETRY * 2.0 ** min(failures, 20))
 
 
+class Timer(NamedTuple):
+    due: float
+    handle: asyncio.TimerHandle
+    priority: Priority
+
+
 class WorkQueue:
     """Whoever adds a key wants one more pass over it; who takes one must say `done` or `failed`."""
 
@@ -44,7 +50,7 @@ class WorkQueue:
         self._turns: dict[Priority, dict[str, dict[Key, None]]] = {p: {} for p in Priority}
         self._running: dict[Key, float] = {}
         self._dirty: dict[Key, Priority] = {}  # wanted again while its pass runs
-        self._timers: dict[Key, tuple[float, asyncio.TimerHandle]] = {}
+        self._timers: dict[Key, Timer] = {}
         self._failures: dict[Key, int] = {}
         self._started: dict[Key, float] = {}
         self._changed = asyncio.Event()
@@ -54,6 +60,8 @@ class WorkQueue:
         return len(self._waiting)
 
     def add(self, key: Key, priority: Priority) -> None:
+        if (timer := self._timers.get(key)) and timer.priority is Priority.USER:
+            return  # in less than EDIT_SPACING, and no child event may undercut that
         spare = self._started.get(key, float("-inf")) + EDIT_SPACING - self._clock.monotonic()
         if priority is Priority.USER and spare > 0:
             self.add_after(key, spare, priority)
@@ -64,10 +72,11 @@ class WorkQueue:
         """Want a pass in `seconds`; the earliest such wish counts, and any pass fulfils it."""
         due = self._clock.monotonic() + seconds
         if key in self._timers:
-            if self._timers[key][0] <= due:
+            if self._timers[key].due <= due:
                 return
-            self._timers.pop(key)[1].cancel()
-        self._timers[key] = (due, self._clock.later(seconds, lambda: self._due(key, priority)))
+            self._timers.pop(key).handle.cancel()
+        handle = self._clock.later(seconds, lambda: self._due(key, priority))
+        self._timers[key] = Timer(due, handle, priority)
 
     async def take(self) -> Key:
         """The next key, once a worker is free and we may work."""
@@ -100,7 +109,7 @@ class WorkQueue:
         self._failures.pop(key, None)
         self._started.pop(key, None)
         if timer := self._timers.pop(key, None):
-            timer[1].cancel()
+            timer.handle.cancel()
 
     def failures(self, key: Key) -> int:
         return self._failures.get(key, 0)
@@ -112,7 +121,7 @@ class WorkQueue:
     async def close(self) -> None:
         """Hand out no more keys; returns when the running passes have ended."""
         self._closed = True
-        for _, timer in self._timers.values():
+        for timer in self._timers.values():
             timer.cancel()
         while self._running:
             self._changed.clear()
@@ -163,7 +172,7 @@ class WorkQueue:
     def _start(self, key: Key) -> None:
         self._remove(key)
         if timer := self._timers.pop(key, None):
-            timer[1].cancel()
+            timer.handle.cancel()
         self._running[key] = self._started[key] = self._clock.monotonic()
 
     def _finish(self, key: Key) -> None:

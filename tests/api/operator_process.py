@@ -14,8 +14,8 @@ from typing import Any
 
 import httpx
 import yaml
+from tests.api.server import ApiServer
 
-from api.server import ApiServer
 from microservice_operator.desired import KINDS
 
 ALL = ["get", "list", "watch", "create", "patch", "delete"]

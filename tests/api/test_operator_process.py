@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.api.operator_process import Operators, Process, eventually, operators
+from tests.api.server import ApiServer
 
-from api.operator_process import Operators, Process, eventually, operators
-from api.server import ApiServer
 from microservice_operator import names, owned
 from microservice_operator.api.kinds import MICROSERVICE, Kind
 from microservice_operator.desired import KINDS

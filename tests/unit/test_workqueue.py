@@ -22,7 +22,7 @@ def make(
 
 async def taken(queue: WorkQueue) -> list[Key]:
     """Everything a free worker would get now."""
-    keys = []
+    keys: list[Key] = []
     while True:
         task = asyncio.ensure_future(queue.take())
         await settle()
@@ -166,6 +166,21 @@ async def test_edits_of_one_object_start_passes_half_a_second_apart(clock: FakeC
     assert started == 2
     await clock.advance(0.5)
     assert await taken(queue) == [ORDERS]
+
+
+async def test_child_events_in_between_do_not_undercut_that(clock: FakeClock) -> None:
+    queue = make(clock)
+    started = 0
+    for _ in range(100):
+        queue.add(ORDERS, Priority.USER)
+        queue.add(ORDERS, Priority.CHILD)
+        for key in await taken(queue):
+            queue.add(ORDERS, Priority.USER)
+            queue.add(ORDERS, Priority.CHILD)
+            queue.done(key)
+            started += 1
+        await clock.advance(0.01)
+    assert started == 2
 
 
 async def test_closing_waits_for_running_passes_and_hands_out_no_more(clock: FakeClock) -> None:

@@ -6,6 +6,8 @@ from tests.world import PLAIN, SEVEN, SHOP, change, children, condition, make, r
 from microservice_operator.api.kinds import MICROSERVICE
 from microservice_operator.cluster import EVENT
 from microservice_operator.desired import KINDS
+from microservice_operator.observed import Plan
+from microservice_operator.plan import plan
 
 DEPLOYMENTS, STATUS = "deployments.apps", "microservices.microservice.dev/status"
 
@@ -169,14 +171,10 @@ async def test_events_that_are_refused_disturb_nobody(api: FakeApi, start: Start
 async def test_a_bug_that_one_service_hits_is_told_and_spares_the_others(
     api: FakeApi, start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from microservice_operator import reconcile
-
-    real = reconcile.plan
-
-    def poisoned(wanted, seen, before):  # type: ignore[no-untyped-def]
+    def poisoned(wanted: Any, *seen: Any) -> Plan:
         if any(manifest["metadata"]["name"] == "orders" for _, manifest in wanted):
             raise ZeroDivisionError("poison")
-        return real(wanted, seen, before)
+        return plan(wanted, *seen)
 
     monkeypatch.setattr(reconcile, "plan", poisoned)
     make(api)
@@ -184,5 +182,5 @@ async def test_a_bug_that_one_service_hits_is_told_and_spares_the_others(
     await start()
     await api.until(lambda: ready(api, "other"))
     await api.until(lambda: condition(api, "Reconciling") == ("True", "InternalError"))
-    monkeypatch.setattr(reconcile, "plan", real)
+    monkeypatch.setattr(reconcile, "plan", plan)
     await api.until(lambda: ready(api))

@@ -1,5 +1,3 @@
-import asyncio
-
 import pytest
 from tests.fakeapi import FakeApi
 from tests.wiring.conftest import Start
@@ -106,8 +104,7 @@ async def test_without_a_right_it_cannot_do_without_the_start_ends_with_one_sent
 async def test_an_operator_without_its_crd_waits_for_it(api: FakeApi, start: Start) -> None:
     api.uninstall(MICROSERVICE)
     operator = await start()
-    while "CRD" not in (operator.app.waits_for or ""):
-        await asyncio.sleep(0.01)  # a flag in another thread
+    await operator.until(lambda app: "CRD" in (app.waits_for or ""))
     api.install(MICROSERVICE)
     make(api, spec=PLAIN)
     await api.until(lambda: ready(api))

@@ -179,7 +179,7 @@ async def test_a_paused_service_is_left_alone_until_it_is_resumed(
 async def test_of_many_edits_in_a_row_the_last_one_wins_with_few_writes(
     api: FakeApi, start: Start
 ) -> None:
-    make(api, spec=PLAIN)
+    make(api, spec=PLAIN | {"replicas": 1})
     await start(speed=1.0)
     await api.until(lambda: ready(api))
     for number in range(100):

@@ -139,9 +139,9 @@ async def test_only_what_a_restart_would_cure_fails_the_liveness_probe(
     await api.until(lambda: holder(api) == "operator")
     stuck = WorkQueue.longest
     monkeypatch.setattr(WorkQueue, "longest", lambda queue: 301.0)
-    async with aiohttp.ClientSession() as session:
-        async with session.get(f"http://127.0.0.1:{port}/healthz") as answer:
-            assert answer.status == 500
+    url = f"http://127.0.0.1:{port}/healthz"
+    async with aiohttp.ClientSession() as session, session.get(url) as answer:
+        assert answer.status == 500
     monkeypatch.setattr(WorkQueue, "longest", stuck)
     assert operator.app.stuck() is None
     api.cut_off("operator")

@@ -1,4 +1,3 @@
-import asyncio
 from itertools import pairwise
 
 from tests.fakeapi import FakeApi
@@ -98,11 +97,9 @@ async def test_an_operator_that_lost_the_lease_writes_nothing_until_it_has_it_ag
 ) -> None:
     operator = await start("a")
     await api.until(lambda: holder(api) == "a")
-    while not operator.app.lease.held:
-        await asyncio.sleep(0.01)  # a flag in another thread
+    await operator.until(lambda app: app.lease.held)
     api.denied.add(("patch", LEASE.resource))
-    while operator.app.lease.held:
-        await asyncio.sleep(0.01)
+    await operator.until(lambda app: not app.lease.held)
     make(api, spec=PLAIN)
     await api.until(lambda: [r for r in api.audit if r.code == 403][3:])
     assert writers(api) == set()

@@ -254,6 +254,7 @@ class Service:
     async def migrate(self) -> int:
         from shopkit import migrate  # slow to import; `serve` on PostgreSQL never needs it
 
+        await self.db.open()
         return await migrate.upgrade(self.db, self.package)
 
 
