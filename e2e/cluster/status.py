@@ -33,5 +33,8 @@ def export_logs(cluster: Cluster) -> Path:
     folder = cluster.settings.run / "logs" / cluster.kind_name
     shutil.rmtree(folder, ignore_errors=True)
     kind = tools.path(cluster.settings, tools.KIND)
-    command.run(kind, "export", "logs", folder, "--name", cluster.kind_name)
+    # It ends with an error, yet complete, where the node has no crictl; ours has none.
+    command.answer(kind, "export", "logs", folder, "--name", cluster.kind_name, timeout=300)
+    if not (folder / cluster.control_plane).exists():
+        raise Problem(f"kind could not collect the logs of {cluster.kind_name}")
     return folder

@@ -58,7 +58,7 @@ def registry(app: App) -> kopf.OperatorRegistry:
     """Handlers store and enqueue, without an await: kopf logs what they raise and never retries."""
     handlers = kopf.OperatorRegistry()
 
-    @kopf.on.startup(registry=handlers)
+    @kopf.on.startup(registry=handlers, errors=kopf.ErrorsMode.PERMANENT)
     async def start(**_: Any) -> None:
         app.start()
 
@@ -80,7 +80,7 @@ def registry(app: App) -> kopf.OperatorRegistry:
             raise kopf.PermanentError(reason)
         return "no"
 
-    @kopf.on.cleanup(registry=handlers)
+    @kopf.on.cleanup(registry=handlers, errors=kopf.ErrorsMode.PERMANENT)  # else again in 60 s
     async def stop(**_: Any) -> None:
         await app.stop()
 

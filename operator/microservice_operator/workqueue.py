@@ -122,7 +122,7 @@ class WorkQueue:
         """Hand out no more keys; returns when the running passes have ended."""
         self._closed = True
         for timer in self._timers.values():
-            timer.cancel()
+            timer.handle.cancel()
         while self._running:
             self._changed.clear()
             await self._changed.wait()

@@ -187,6 +187,7 @@ async def test_closing_waits_for_running_passes_and_hands_out_no_more(clock: Fak
     queue = make(clock)
     queue.add(ORDERS, Priority.CHILD)
     queue.add(AUTH, Priority.CHILD)
+    queue.add_after(BANK, 1)
     task = asyncio.ensure_future(queue.take())
     await settle()
     closing = asyncio.ensure_future(queue.close())
@@ -195,6 +196,8 @@ async def test_closing_waits_for_running_passes_and_hands_out_no_more(clock: Fak
     queue.done(task.result())
     await settle()
     assert closing.done()
+    await closing
+    await clock.advance(5)
     assert await taken(queue) == []
 
 

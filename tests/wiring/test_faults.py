@@ -1,8 +1,11 @@
+from typing import Any
+
 import pytest
 from tests.fakeapi import FakeApi, Fault
 from tests.wiring.conftest import Start
 from tests.world import PLAIN, SEVEN, SHOP, change, children, condition, make, ready
 
+from microservice_operator import reconcile
 from microservice_operator.api.kinds import MICROSERVICE
 from microservice_operator.cluster import EVENT
 from microservice_operator.desired import KINDS
