@@ -1,7 +1,9 @@
 """An operator in a thread of its own: as far from the test as another process would be."""
 
 import asyncio
+import gc
 import threading
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -59,6 +61,9 @@ class Operator:
     async def ended(self) -> None:
         await asyncio.to_thread(self._thread.join, 15)
         assert not self._thread.is_alive(), "the operator does not stop"
+        if self.failure:  # kopf leaves requests behind when it is stopped while it starts
+            with warnings.catch_warnings(action="ignore", category=ResourceWarning):
+                gc.collect()
 
     @property
     def app(self) -> App:

@@ -110,18 +110,20 @@ async def run(app: App, settings: Settings) -> None:
 
     kopf starts when our CRD is served. One that is made later it would find too early: it scans
     at once, but the API server serves a new kind seconds after that."""
-    async with app:
-        await app.until_served()
-        await kopf.operator(
-            registry=registry(app),
-            settings=options(),
-            clusterwide=True,
-            standalone=True,
-            stop_flag=app.ended,
-            # Peering is off; by itself kopf would look up a user name, which a bare uid lacks.
-            identity=settings.identity,  # type: ignore[arg-type]
-            liveness_endpoint=_endpoint(settings),
-        )
+    try:
+        async with app:
+            await app.until_served()
+            await kopf.operator(
+                registry=registry(app),
+                settings=options(),
+                clusterwide=True,
+                standalone=True,
+                stop_flag=app.ended,
+                liveness_endpoint=_endpoint(settings),
+            )
+    except Exception as error:
+        # kopf raises what its own tasks met while they were being stopped.
+        raise app.failure or error from None
     if app.failure:
         raise app.failure
 

@@ -66,7 +66,8 @@ class Settings(BaseSettings):
     ack_wait: float = Field(10, gt=0)
     handler_tries: int = Field(3, ge=1)
     consumer_batch: int = Field(32, ge=1)
-    consumer_concurrency: int = Field(4, ge=1)
+    # Half the pool: handlers that wait for a hot row must not starve the requests.
+    consumer_concurrency: int = Field(2, ge=1)
     saga_lease: float = Field(5, gt=0)
     saga_poll: float = Field(0.5, gt=0)
     resend_first: float = Field(3, gt=0)
