@@ -14,6 +14,8 @@ SHOP_TESTS := services tests/shop
 HERE := -m "not api and not nodes and not long"
 TYPED := operator/microservice_operator $(patsubst %/__init__.py,%,$(wildcard services/*/*/__init__.py)) e2e/cluster e2e/demo
 export PATH := $(dir $(UV)):$(PATH)
+# Without byte code every process of the tests compiles its libraries again.
+unexport PYTHONDONTWRITEBYTECODE
 
 ##@ The two that are all you need
 demo: $(UV) ## from nothing to an order that four services carried out, on a local Kubernetes

@@ -81,11 +81,8 @@ def _tools(options: argparse.Namespace, settings: Settings) -> None:
 
 
 def _packages(options: argparse.Namespace, settings: Settings) -> None:
-    if "chromium" in options.package:
-        print(packages.chromium(settings))
-    rest = [name for name in options.package if name != "chromium"]
-    if rest:
-        packages.ensure(settings, *rest, why=f"{', '.join(rest)} was asked for")
+    for name in options.package:
+        print(packages.program(settings, name))
 
 
 def _cluster(options: argparse.Namespace, settings: Settings) -> Cluster:
@@ -114,8 +111,8 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("image", nargs="*")
     command = add("tools", _tools, "print where kind, kubectl and helm are; built if need be")
     command.add_argument("tool", nargs="?", choices=["kind", "kubectl", "helm"])
-    command = add("packages", _packages, "install Debian packages, such as chromium")
-    command.add_argument("package", nargs="+")
+    command = add("packages", _packages, "make sure of programs that tests need, from Debian")
+    command.add_argument("package", nargs="+", choices=sorted(packages.PROGRAMS))
     return parser
 
 

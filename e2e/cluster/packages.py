@@ -13,6 +13,11 @@ from e2e.cluster.errors import Problem
 from e2e.cluster.progress import progress
 from e2e.cluster.settings import Settings
 
+# Package -> programs of which one will do.
+PROGRAMS = {
+    "chromium": ("/usr/bin/chromium", "chromium", "chromium-browser", "google-chrome"),
+    "postgresql": ("/usr/lib/postgresql/*/bin/postgres", "postgres"),
+}
 QUIETLY = {"DEBIAN_FRONTEND": "noninteractive"}
 
 
@@ -50,10 +55,22 @@ def _elsewhere() -> str:
     return "install and start Docker as your system does it, then run this again"
 
 
-def chromium(settings: Settings) -> Path:
-    """The browser that Playwright drives; Debian's, as its own download is not everywhere."""
-    for name in ("chromium", "chromium-browser", "google-chrome"):
-        if found := shutil.which(name):
-            return Path(found)
-    ensure(settings, "chromium", why="the browser tests need Chromium")
-    return Path("/usr/bin/chromium")
+def program(settings: Settings, package: str) -> Path:
+    """Where a program of `PROGRAMS` is: the machine's own, wherever it came from, or Debian's."""
+    if not (found := _found(package)):
+        ensure(settings, package, why=f"some tests need {package}")
+        found = _found(package)
+    if not found:
+        raise Problem(f"{package} is installed, but none of {PROGRAMS[package]} is there")
+    return found
+
+
+def _found(package: str) -> Path | None:
+    for name in PROGRAMS[package]:
+        if name.startswith("/"):
+            paths = sorted(Path("/").glob(name.lstrip("/")))
+        else:
+            paths = [Path(path)] if (path := shutil.which(name)) else []
+        if paths:
+            return paths[-1]
+    return None

@@ -1,5 +1,6 @@
 """The cache of built things: named after what went in, whole or absent."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -20,8 +21,11 @@ def source(tmp_path: Path) -> Path:
     return folder
 
 
-def write(text: str):  # type: ignore[no-untyped-def]
-    return lambda folder: (folder / "binary").write_text(text)
+def write(text: str) -> Callable[[Path], None]:
+    def make(folder: Path) -> None:
+        (folder / "binary").write_text(text)
+
+    return make
 
 
 def test_what_was_made_from_the_same_inputs_is_not_made_again(settings: Settings) -> None:
@@ -57,18 +61,18 @@ def test_only_the_two_newest_versions_are_kept(settings: Settings) -> None:
     assert made[-1] in left
 
 
-@pytest.mark.parametrize("change", ["content", "name", "mode", "addition"])
+CHANGES: dict[str, Callable[[Path], object]] = {
+    "content": lambda folder: (folder / "go.mod").write_text("module y\n"),
+    "name": lambda folder: (folder / "go.mod").rename(folder / "go.sum"),
+    "mode": lambda folder: (folder / "go.mod").chmod(0o755),
+    "addition": lambda folder: (folder / "main.go").touch(),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
 def test_the_hash_follows_every_change_of_a_folder(source: Path, change: str) -> None:
     before = cache.digest([source])
-    match change:
-        case "content":
-            (source / "go.mod").write_text("module y\n")
-        case "name":
-            (source / "go.mod").rename(source / "go.sum")
-        case "mode":
-            (source / "go.mod").chmod(0o755)
-        case "addition":
-            (source / "main.go").write_text("")
+    CHANGES[change](source)
     assert cache.digest([source]) != before
 
 

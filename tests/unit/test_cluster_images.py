@@ -69,7 +69,7 @@ def image(engine: Engine, reference: str = REFERENCE, source: str = "1") -> Imag
     """One whose local build puts it into the engine with the label it was given."""
 
     def make(_: Settings, name: str, changes: Sequence[str]) -> None:
-        key, _, value = changes[0].removeprefix("LABEL ").partition("=")
+        key, value = changes[0].removeprefix("LABEL ").split("=")
         engine.holds(name, f'{{"{key}": "{value}"}}')
 
     return Image("tool", reference, [source], make, "1 s")
