@@ -55,7 +55,8 @@ def is_foreign(url: str) -> bool:
 def picture(page: Page, name: str) -> None:
     PICTURES.mkdir(parents=True, exist_ok=True)
     page.evaluate("document.getElementById('toast').hidden = true")
-    page.wait_for_load_state("networkidle")
+    # Not "networkidle": the stream of an open order never ends.
+    page.wait_for_function("[...document.images].every(image => image.complete)")
     page.screenshot(path=PICTURES / f"{name}.png")
 
 
