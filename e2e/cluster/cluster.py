@@ -29,6 +29,8 @@ class Shape:
 SHAPES = {
     "demo": Shape(workers=1, gateway=True, usual="50 s"),
     "api": Shape(workers=0, gateway=False, usual="30 s"),
+    # For a second run of the api tests at the same time: their operators would see each other.
+    "api-2": Shape(workers=0, gateway=False, usual="30 s"),
 }
 
 

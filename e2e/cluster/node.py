@@ -150,11 +150,11 @@ def _base(build: Build, root: str, pause: str) -> str:
 
 
 def _commit(build: Build, base: str, reference: str, changes: Sequence[str]) -> None:
-    options = ("--privileged", "-v", f"{build.work}:/work", "--entrypoint", "containerd")
+    options = ("--privileged", "-v", f"{build.work}:/build", "--entrypoint", "containerd")
     lines = ('ENTRYPOINT ["/usr/local/bin/entrypoint","/sbin/init"]', *changes)
     with oci.container(base, *options) as name:
         _wait_for_containerd(name)
-        importing = "ctr -n k8s.io images import --all-platforms --no-unpack /work/components.tar"
+        importing = "ctr -n k8s.io images import --all-platforms --no-unpack /build/components.tar"
         command.run("docker", "exec", name, *importing.split())
         words = [word for line in lines for word in ("-c", line)]
         command.run("docker", "commit", *words, name, reference)

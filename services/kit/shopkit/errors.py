@@ -161,7 +161,7 @@ async def _unavailable(_: Request, error: Exception) -> Response:
 
 
 def unavailable(error: Exception) -> Problem:
-    structlog.get_logger().warning("unavailable", error=type(error).__name__)
+    structlog.get_logger().warning("unavailable", error=type(error).__name__, reason=str(error))
     return Problem(Slug.UNAVAILABLE, "Try again in a moment.", headers={"Retry-After": "1"})
 
 
