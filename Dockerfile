@@ -21,10 +21,8 @@ RUN uv sync --frozen --no-default-groups --no-editable --package microservice-op
 
 FROM ${PYTHON}${PYTHON_DIGEST}
 COPY --from=build /opt/operator /opt/operator
-# One malloc arena: threads are few, and fragmentation would cost memory. kopf asks for the name of
-# its user, and 10001 has none.
-ENV LOGNAME=operator \
-    PATH=/opt/operator/bin:${PATH} \
+# One malloc arena: threads are few, and fragmentation would cost memory.
+ENV PATH=/opt/operator/bin:${PATH} \
     PYTHONUNBUFFERED=1 \
     MALLOC_ARENA_MAX=1
 USER 10001:10001

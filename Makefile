@@ -9,6 +9,8 @@ CACHE := $(or $(MICROSERVICE_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/micro
 UV := $(CACHE)/uv-$(UV_VERSION)/bin/uv
 RUN := $(UV) run --frozen
 PYTEST := $(RUN) pytest -q
+# Most of these tests wait for processes, leases and timers: side by side they wait together.
+SIDE_BY_SIDE := -n $(or $(TEST_WORKERS),3) --dist loadgroup
 FAST_TESTS := tests/test_house.py tests/unit tests/golden tests/property tests/wiring tests/guard
 SHOP_TESTS := services tests/shop
 HERE := -m "not api and not nodes and not long"
@@ -41,10 +43,10 @@ shop: $(UV) ## the whole shop in one process on 127.0.0.1, no cluster
 
 ##@ Tests, one kind at a time
 test-unit: $(UV) ## the operator without a cluster, in under a minute
-	$(PYTEST) $(FAST_TESTS) $(HERE)
+	$(PYTEST) $(FAST_TESTS) $(HERE) $(SIDE_BY_SIDE)
 
 test-shop: servers ## the shop without a cluster: real processes, databases, broker and browser
-	$(PYTEST) $(SHOP_TESTS) $(HERE)
+	$(PYTEST) $(SHOP_TESTS) $(HERE) $(SIDE_BY_SIDE)
 
 test-chart: $(UV) ## the charts, rendered by helm
 	$(PYTEST) tests/chart

@@ -6,6 +6,8 @@ import pytest
 from tests.shop.model import M, Rule
 from tests.shop.model_space import Space
 
+pytestmark = pytest.mark.xdist_group("model")
+
 
 @pytest.fixture(scope="module")
 def space() -> Space:

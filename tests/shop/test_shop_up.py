@@ -19,6 +19,8 @@ from shop.products import PRODUCTS
 from shop.testing import RunningShop, running
 from shopkit.testing import free_port
 
+pytestmark = pytest.mark.xdist_group("shop-up")
+
 
 @pytest.fixture(scope="module")
 def open_shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningShop]:

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -20,15 +19,10 @@ from microservice_operator.__main__ import main
 from microservice_operator.cluster import LEASE
 from microservice_operator.settings import VERSION, Settings
 from microservice_operator.workqueue import WorkQueue
+from shopkit.testing import free_port
 
 PROGRAM = [sys.executable, "-m", "microservice_operator"]
 BARE = {key: os.environ[key] for key in ("PATH", "HOME") if key in os.environ}
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Child:

@@ -4,6 +4,7 @@ Loaded wherever the kit is installed, so it imports nothing heavy before a fixtu
 """
 
 import asyncio
+import itertools
 import os
 import shutil
 import signal
@@ -13,7 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
@@ -123,10 +124,23 @@ def keys() -> "Signer":
 # ---- servers ----------------------------------------------------------------------------------
 
 
+def _ports() -> Iterator[int]:
+    """Below those of outgoing connections, and for each parallel worker of pytest its own thousand:
+    nobody takes one between its choice and its use."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 12
+    start = os.getpid()
+    return (20_000 + 1_000 * worker + (start + i) % 1_000 for i in itertools.count())
+
+
+_PORTS = _ports()
+
+
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    while True:
+        port = next(_PORTS)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def _wait_for_port(process: "subprocess.Popen[bytes]", port: int, log: Path) -> None:

@@ -43,7 +43,7 @@ POINTS = [
 ]
 SIDE_PATHS = ("dead_letter", "restock", "migrate", "saga_lease", "saga_tick", "clean")
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("kit-crash")]
 IDS = SystemIds(SystemClock())
 
 

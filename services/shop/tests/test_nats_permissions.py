@@ -23,6 +23,9 @@ PASSWORDS = {service: f"{service}-password" for service in PUBLISHES}
 SENT = [(service, subject) for service, subjects in PUBLISHES.items() for subject in subjects]
 
 
+pytestmark = pytest.mark.xdist_group("nats-permissions")
+
+
 @pytest.fixture(scope="module")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     binary = _nats_binary()
