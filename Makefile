@@ -13,6 +13,7 @@ PYTEST := $(RUN) pytest -q
 SIDE_BY_SIDE := -n $(or $(TEST_WORKERS),3) --dist loadgroup
 FAST_TESTS := tests/test_house.py tests/unit tests/golden tests/property tests/wiring tests/guard
 SHOP_TESTS := services tests/shop
+BESIDE := e2e/test_cases.py e2e/test_evidence.py
 HERE := -m "not api and not nodes and not long"
 TYPED := operator/microservice_operator $(patsubst %/__init__.py,%,$(wildcard services/*/*/__init__.py)) e2e/cluster e2e/demo
 export PATH := $(dir $(UV)):$(PATH)
@@ -55,7 +56,8 @@ test-api: cluster-api ## against a real API server in which no operator is insta
 	$(PYTEST) tests/api -m "not long"
 
 test-e2e: demo ## on the demo cluster: cases, rolling updates and kills under orders
-	$(PYTEST) e2e -m "not long"
+	$(PYTEST) $(BESIDE) -n 4 -m "not long"
+	$(PYTEST) e2e $(BESIDE:%=--ignore=%) -m "not long"
 
 guard: $(UV) ## how many requests a pass may send
 	$(PYTEST) tests/guard
@@ -77,10 +79,10 @@ contracts: $(UV) ## who may import whom
 	$(RUN) lint-imports
 
 generate: $(UV) ## CRD, its reference, the chart's rights, the HTTP contracts
-	$(RUN) python -m microservice_operator.api.crd && $(RUN) python charts/generate.py && $(RUN) python -m shop.openapi
+	$(RUN) python -m microservice_operator.api.crd && $(RUN) python charts/generate.py && $(RUN) python -m shop.openapi && $(RUN) python docs/reference/generate.py
 
 check-generated: $(UV) ## nothing that is generated is out of date
-	$(RUN) python -m microservice_operator.api.crd --check && $(RUN) python -m shop.openapi --check
+	$(RUN) python -m microservice_operator.api.crd --check && $(RUN) python -m shop.openapi --check && $(RUN) python docs/reference/generate.py --check
 
 golden: $(UV) ## rewrite what the golden tests expect; read the diff
 	GOLDEN_UPDATE=1 $(PYTEST) tests/golden

@@ -1,69 +1,52 @@
-"""One e2e case: a folder of numbered YAML steps against any cluster with the operator in it.
+"""One e2e case: a folder of numbered steps against any cluster with the operator in it.
 
 `NN-apply.yaml` server-side applies, `NN-patch.yaml` merge-patches, `NN-delete.yaml` deletes
-without waiting, `NN-refused.yaml` must be refused with `$message`. `NN-expect.yaml` waits until
-each document is a subset of the live object (`$absent: true`: until it is gone; `~text`:
-contained; null: not set; lists: some item matches). `99-always.yaml` is patched at the end
-whatever happened. A document without a namespace belongs to the case's own, whose name replaces
-`$namespace`.
+without waiting (`$cascade`: foreground or orphan), `NN-evict.yaml` evicts the pods of `$selector`
+as a drain does, `NN-refused.yaml` must be refused with `$message`, `NN-run.sh` must exit 0.
+`NN-expect.yaml` waits until each document is a subset of the live object (`$absent: true`: until
+it is gone; `~text`: contained; null: not set; lists: some item matches; `$selector`: all objects
+that it finds, `$count` of them). `NN-follows.yaml` holds pairs: `$within` seconds after the first
+of a pair holds, the second must. A `99-always` step is taken at the end whatever happened. A
+document without a namespace belongs to the case's own, whose name replaces `$namespace`.
 """
 
 import json
+import os
+import subprocess
+import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import yaml
+from e2e.matching import lacks
 from kubernetes import client, config, dynamic
 from kubernetes.client.exceptions import ApiException
 
 Document = dict[str, Any]
 MANAGER = "e2e"
-
-
-def lacks(want: Any, live: Any, path: str = "") -> list[str]:
-    """Where `live` is not a superset of `want`, in words."""
-    if isinstance(want, Mapping):
-        if not isinstance(live, Mapping):
-            return [f"{path}: wanted an object, found {live!r}"]
-        return [line for k, v in want.items() for line in _entry(k, v, live, path)]
-    if isinstance(want, list):
-        return _list(want, live, path)
-    if isinstance(want, str) and want.startswith("~"):
-        return [] if want[1:] in str(live) else [f"{path}: {want[1:]!r} is not in {live!r}"]
-    return [] if want == live else [f"{path}: wanted {want!r}, found {live!r}"]
-
-
-def _entry(key: str, want: Any, live: Mapping[str, Any], path: str) -> list[str]:
-    if want is None:
-        return (
-            [] if live.get(key) is None else [f"{path}.{key}: wanted nothing, found {live[key]!r}"]
-        )
-    return lacks(want, live.get(key), f"{path}.{key}")
-
-
-def _list(want: list[Any], live: Any, path: str) -> list[str]:
-    if not isinstance(live, list):
-        return [f"{path}: wanted a list, found {live!r}"]
-    tries = ([lacks(w, item, f"{path}[{i}]") for item in live] for i, w in enumerate(want))
-    return [
-        min(t, key=len, default=[f"{path}: wanted {want!r}, found {live!r}"])[0]
-        for t in tries
-        if all(t)
-    ]
+POLL = 0.5  # seconds
 
 
 @dataclass(frozen=True)
 class Cluster:
-    """The verbs a case needs, over the official client."""
+    """The verbs a case needs, over the official client; `tools` holds kubectl and helm."""
 
     api: dynamic.DynamicClient
+    kubeconfig: Path
+    tools: tuple[Path, ...] = ()
 
     @classmethod
-    def of(cls, kubeconfig: Path) -> "Cluster":
-        return cls(dynamic.DynamicClient(config.new_client_from_config(str(kubeconfig))))
+    def of(cls, kubeconfig: Path, *tools: Path) -> "Cluster":
+        connection = config.new_client_from_config(str(kubeconfig))
+        return cls(dynamic.DynamicClient(connection), kubeconfig.resolve(), tools)
+
+    @property
+    def core(self) -> client.CoreV1Api:
+        return client.CoreV1Api(self.api.client)
 
     def _at(self, doc: Document) -> Any:
         return self.api.resources.get(api_version=doc["apiVersion"], kind=doc["kind"])
@@ -105,9 +88,21 @@ class Cluster:
 
     def delete(self, doc: Document) -> None:
         meta = doc["metadata"]
-        self._at(doc).delete(
-            name=meta["name"], namespace=meta["namespace"], body=client.V1DeleteOptions()
-        )
+        policy = str(doc.get("$cascade", "background")).capitalize()
+        options = client.V1DeleteOptions(propagation_policy=policy)
+        self._at(doc).delete(name=meta["name"], namespace=meta["namespace"], body=options)
+
+    def evict(self, namespace: str, pod: str) -> bool:
+        """False: a disruption budget does not allow it now."""
+        metadata = client.V1ObjectMeta(name=pod, namespace=namespace)
+        eviction = client.V1Eviction(metadata=metadata)
+        try:
+            self.core.create_namespaced_pod_eviction(pod, namespace, eviction)
+        except ApiException as error:
+            if error.status == 429:
+                return False
+            raise
+        return True
 
 
 class StepFailed(AssertionError):
@@ -122,15 +117,16 @@ class Case:
     namespace: str
     cluster: Cluster
     seconds: float = 90.0
+    scratch: Path = Path(tempfile.gettempdir())  # what scripts of one run share
 
     def run(self) -> None:
-        steps = sorted(self.folder.glob("[0-9][0-9]-*.yaml"))
+        steps = sorted(s for s in self.folder.glob("[0-9][0-9]-*") if s.suffix in (".yaml", ".sh"))
         always = [s for s in steps if s.stem == "99-always"]
         try:
             self.steps([s for s in steps if s not in always])
         finally:
             for step in always:
-                self._each(step, self.cluster.patch)
+                self._shell(step) if step.suffix == ".sh" else self._each(step, self.cluster.patch)
 
     def steps(self, steps: Sequence[Path]) -> None:
         for step in steps:
@@ -138,17 +134,22 @@ class Case:
 
     def _step(self, step: Path) -> None:
         verb = step.stem.split("-")[1]
-        effects = {
+        effects: dict[str, Callable[[Document], None]] = {
             "apply": self.cluster.apply,
             "patch": self.cluster.patch,
             "delete": self.cluster.delete,
+            "evict": self._evict,
+            "refused": self._refused,
+        }
+        whole: dict[str, Callable[[Path], None]] = {
+            "expect": self._expect,
+            "follows": self._follows,
+            "run": self._shell,
         }
         if verb in effects:
             self._each(step, effects[verb])
-        elif verb == "refused":
-            self._each(step, self._refused)
         else:
-            self._expect(step)
+            whole[verb](step)
 
     def _documents(self, step: Path) -> Iterator[Document]:
         for doc in yaml.safe_load_all(step.read_text().replace("$namespace", self.namespace)):
@@ -160,6 +161,18 @@ class Case:
         for doc in self._documents(step):
             effect(doc)
 
+    def _shell(self, step: Path) -> None:
+        """From the repository's root; SCRATCH is a folder that the scripts of a run share."""
+        path = os.pathsep.join([*map(str, self.cluster.tools), os.environ["PATH"]])
+        names = {"KUBECONFIG": self.cluster.kubeconfig, "NAMESPACE": self.namespace}
+        env = os.environ | {"PATH": path, "SCRATCH": str(self.scratch)}
+        env |= {name: str(value) for name, value in names.items()}
+        done = subprocess.run(
+            ["bash", "-eux", step], env=env, capture_output=True, text=True, timeout=300
+        )
+        if done.returncode:
+            raise StepFailed(f"{_named(step)} ended with {done.returncode}:\n{done.stderr[-2000:]}")
+
     def _refused(self, doc: Document) -> None:
         wanted = doc.pop("$message")
         try:
@@ -170,14 +183,64 @@ class Case:
             raise StepFailed(f"refused with another message: {error.body}") from error
         raise StepFailed(f"{doc['kind']} {doc['metadata']['name']} was accepted, wanted: {wanted}")
 
+    def _evict(self, doc: Document) -> None:
+        """Each as soon as the budget allows it, then until they are gone: what a drain does."""
+        pods = [pod["metadata"] for pod in self.cluster.select(doc)]
+        for pod in pods:
+            self._until(f"{pod['name']} is evicted", partial(self._stays, pod))
+        for pod in pods:
+            self._until(f"{pod['name']} is gone", partial(self._still, pod))
+
+    def _stays(self, pod: Document) -> list[str]:
+        evicted = self.cluster.evict(pod["namespace"], pod["name"])
+        return [] if evicted else ["its disruption budget does not allow it"]
+
+    def _still(self, pod: Document) -> list[str]:
+        meta = {"name": pod["name"], "namespace": pod["namespace"]}
+        live = self.cluster.get({"apiVersion": "v1", "kind": "Pod", "metadata": meta})
+        return ["it is still there"] if live and live["metadata"]["uid"] == pod["uid"] else []
+
+    def _until(self, what: str, missing: Callable[[], list[str]]) -> None:
+        end = time.monotonic() + self.seconds
+        while lines := missing():
+            if time.monotonic() > end:
+                raise StepFailed("\n".join([f"{what}: not within {self.seconds:.0f} s:", *lines]))
+            time.sleep(POLL)
+
     def _expect(self, step: Path) -> None:
         docs = list(self._documents(step))
-        seconds = self.seconds
-        end = time.monotonic() + seconds
-        while missing := [line for doc in docs for line in self._missing(doc)]:
+        end = time.monotonic() + self.seconds
+        while lacking := self._lacking(docs):
             if time.monotonic() > end:
-                raise StepFailed(self._report(step, seconds, missing, docs))
-            time.sleep(0.5)
+                raise StepFailed(self._report(step, f"within {self.seconds:.0f} s", lacking))
+            time.sleep(POLL)
+
+    def _follows(self, step: Path) -> None:
+        """Every pair by a clock of its own; prints how long each effect took."""
+        docs = list(self._documents(step))
+        open_ = [Pair(*pair) for pair in zip(docs[::2], docs[1::2], strict=True)]
+        end = time.monotonic() + self.seconds
+        while open_ := [pair for pair in open_ if not self._closed(step, pair)]:
+            if time.monotonic() > end:
+                lacking = self._lacking([pair.first for pair in open_ if pair.seen is None])
+                raise StepFailed(self._report(step, f"within {self.seconds:.0f} s", lacking))
+            time.sleep(POLL)
+
+    def _closed(self, step: Path, pair: "Pair") -> bool:
+        if pair.seen is None:
+            if self._missing(pair.first):
+                return False
+            pair.seen = time.monotonic()
+        lacking = self._lacking([pair.second])
+        waited = time.monotonic() - pair.seen
+        if lacking and waited > pair.within:
+            raise StepFailed(self._report(step, f"{pair.within:.0f} s after its cause", lacking))
+        if not lacking:
+            print(f"{pair.name}: in the status {waited:.1f} s after its cause")
+        return not lacking
+
+    def _lacking(self, docs: Sequence[Document]) -> list[tuple[Document, list[str]]]:
+        return [(doc, lines) for doc in docs if (lines := self._missing(doc))]
 
     def _missing(self, doc: Document) -> list[str]:
         where = f"{doc['kind']}/{doc['metadata'].get('name', doc.get('$selector'))}"
@@ -186,26 +249,48 @@ class Case:
         live = self.cluster.get(doc)
         if doc.get("$absent"):
             return [f"{where}: still there"] if live else []
-        return lacks(doc, live, where) if live else [f"{where}: not there"]
+        return lacks(_wanted(doc), live, where) if live else [f"{where}: not there"]
 
     def _selected(self, doc: Document, where: str) -> list[str]:
         found = self.cluster.select(doc)
-        if "$count" in doc and len(found) != doc["$count"]:
-            return [f"{where}: wanted {doc['$count']}, found {len(found)}"]
-        want = {k: v for k, v in doc.items() if not k.startswith("$") and k != "metadata"}
+        count = doc.get("$count")
+        if len(found) != count if count is not None else not found:
+            return [f"{where}: wanted {count or 'some'}, found {len(found)}"]
+        want = _wanted(doc)
         return [line for live in found for line in lacks(want, live, where)]
 
-    def _report(self, step: Path, seconds: float, missing: list[str], docs: list[Document]) -> str:
-        lives = [self.cluster.get(doc) for doc in docs if "name" in doc["metadata"]]
+    def _report(self, step: Path, when: str, lacking: Sequence[tuple[Document, list[str]]]) -> str:
+        """What is missing, and of the objects that lack it everything but their metadata."""
+        lives = [self.cluster.get(doc) for doc, _ in lacking if "name" in doc["metadata"]]
         shown = [
             json.dumps({k: v for k, v in live.items() if k != "metadata"}, indent=1)
             for live in lives
             if live
         ]
-        return "\n".join(
-            [
-                f"{step.parent.name}/{step.name} did not hold within {seconds:.0f} s:",
-                *missing,
-                *shown,
-            ]
-        )
+        missing = [line for _, lines in lacking for line in lines]
+        return "\n".join([f"{_named(step)} did not hold {when}:", *missing, *shown])
+
+
+@dataclass
+class Pair:
+    """A cause and its effect; `seen` is when the cause was, on the monotonic clock."""
+
+    first: Document
+    second: Document
+    seen: float | None = None
+
+    @property
+    def within(self) -> float:
+        return float(self.second["$within"])
+
+    @property
+    def name(self) -> str:
+        return str(self.second["metadata"]["name"])
+
+
+def _wanted(doc: Document) -> Document:
+    return {key: value for key, value in doc.items() if not key.startswith("$")}
+
+
+def _named(step: Path) -> str:
+    return f"{step.parent.name}/{step.name}"

@@ -4,7 +4,7 @@ import ast
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from tests.golden.golden_cases import CASES, MODULES, read
@@ -19,6 +19,33 @@ LONGEST_FILE, LONGEST_FUNCTION = 350, 40
 VAGUE = {"utils", "util", "helpers", "helper", "manager", "base", "common", "misc"}
 
 Field = tuple[str, str]  # model, field
+PROMISES, FAILURES = 30, 54
+TOP = (REPOSITORY / "README.md", REPOSITORY / "CONTRIBUTING.md")
+PAGES = (*TOP, *sorted((REPOSITORY / "docs").rglob("*.md")))
+
+
+class Row(NamedTuple):
+    """A line of a table of docs/reliability.md."""
+
+    table: str
+    cells: tuple[str, ...]
+
+    @property
+    def number(self) -> int:
+        return int(self.cells[0])
+
+    @property
+    def shown_by(self) -> str:
+        return self.cells[-1]
+
+
+def _rows() -> Iterator[Row]:
+    for part in (REPOSITORY / "docs" / "reliability.md").read_text().split("\n## ")[1:]:
+        for line in re.findall(r"^\| (\d+ \|.*) \|$", part, re.MULTILINE):
+            yield Row(part.partition("\n")[0], tuple(line.split(" | ")))
+
+
+ROWS = tuple(_rows())
 
 
 def test_every_field_of_the_spec_is_set_in_some_golden_case() -> None:
@@ -61,16 +88,57 @@ def test_the_operator_folder_does_not_shadow_the_standard_library() -> None:
     assert not (REPOSITORY / "operator" / "__init__.py").exists()
 
 
-def test_every_test_that_a_promise_names_exists() -> None:
-    page = REPOSITORY / "docs" / "reliability.md"
-    if not page.exists():
-        pytest.skip("docs/reliability.md is not written yet")
-    named = re.findall(r"`((?:tests|e2e)/[^`\s:]+)(?:::(\w+))?`", page.read_text())
-    assert named
-    for place, test in named:
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.table} {row.number}")
+def test_every_promise_and_every_failure_names_a_test(row: Row) -> None:
+    """Or says why it cannot, and which test comes nearest."""
+    assert _named_tests(row.shown_by), f"{row.table} {row.number} names no test"
+    told = re.match(r"\*(?:later|not here|partly)\*: .{10,}?Nearest: `", row.shown_by)
+    assert row.shown_by.startswith("`") or told, "say why it cannot be shown, and what is nearest"
+
+
+def test_no_promise_and_no_failure_is_left_out() -> None:
+    for table, rows in (("Promises", PROMISES), ("Failures", FAILURES)):
+        numbers = [row.number for row in ROWS if row.table == table]
+        assert numbers == list(range(1, rows + 1)), table
+
+
+def test_a_failure_belongs_to_promises_that_exist() -> None:
+    for row in ROWS:
+        if row.table == "Failures" and row.cells[3] != "-":
+            assert {int(number) for number in row.cells[3].split(",")} <= set(
+                range(1, PROMISES + 1)
+            )
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(REPOSITORY)))
+def test_every_link_between_pages_leads_somewhere(page: Path) -> None:
+    for link in re.findall(r"\]\(([^)\s]+)\)", _prose(page)):
+        if "://" not in link:
+            file, _, anchor = link.partition("#")
+            target = page.parent / file if file else page
+            assert target.exists(), link
+            assert not anchor or anchor in _anchors(target), link
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(REPOSITORY)))
+def test_every_test_that_a_page_names_exists(page: Path) -> None:
+    for place, test in _named_tests(page.read_text()):
         path = REPOSITORY / place
-        assert path.exists(), place
-        assert not test or f"def {test}(" in path.read_text(), f"{place}::{test}"
+        assert path.is_file() or any(path.iterdir()), place
+        assert not test or re.search(rf"def {test}\(", path.read_text()), f"{place}::{test}"
+
+
+def _named_tests(text: str) -> list[tuple[str, str]]:
+    return re.findall(r"`((?:tests|e2e)/[^`<\s:]+)(?:::(\w+))?`", text)
+
+
+def _prose(page: Path) -> str:
+    return re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL)
+
+
+def _anchors(page: Path) -> set[str]:
+    titles = re.findall(r"^#+ (.*)$", _prose(page), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
 def _only_declares(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:

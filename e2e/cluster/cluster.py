@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
-from e2e.cluster import cache, command, tools
+from e2e.cluster import cache, command, measured, tools
 from e2e.cluster.errors import Problem
 from e2e.cluster.node import NODE
 from e2e.cluster.ports import LOOPBACK
@@ -19,11 +19,13 @@ MARK = "local-cluster"  # ConfigMap in kube-system, written when a cluster is co
 
 @dataclass(frozen=True)
 class Shape:
-    """`gateway`: the control-plane node publishes the gateway's port on this machine."""
+    """`gateway`: the control-plane node publishes the gateway's port on this machine;
+    `measured`: as the benchmarks need it."""
 
     workers: int
     gateway: bool
     usual: str
+    measured: bool = False
 
 
 SHAPES = {
@@ -31,6 +33,7 @@ SHAPES = {
     "api": Shape(workers=0, gateway=False, usual="30 s"),
     # For a second run of the api tests at the same time: their operators would see each other.
     "api-2": Shape(workers=0, gateway=False, usual="30 s"),
+    "bench": Shape(workers=0, gateway=False, usual="30 s", measured=True),
 }
 
 
@@ -132,11 +135,14 @@ def config(cluster: Cluster, *, gateway_port: int) -> dict[str, object]:
             }
         ]
     # Kubernetes 1.35 is the last that runs on cgroup v1, and only if told so.
-    kubelet = {"kind": "KubeletConfiguration", "failCgroupV1": False}
+    patches: list[object] = [{"kind": "KubeletConfiguration", "failCgroupV1": False}]
+    if cluster.shape.measured:
+        control_plane["extraMounts"] = measured.mounts(cluster.settings)
+        patches.append(measured.kubeadm())
     return {
         "kind": "Cluster",
         "apiVersion": "kind.x-k8s.io/v1alpha4",
         "networking": {"apiServerAddress": LOOPBACK},
         "nodes": [control_plane, *({"role": "worker"} for _ in range(cluster.shape.workers))],
-        "kubeadmConfigPatches": [yaml.safe_dump(kubelet)],
+        "kubeadmConfigPatches": [yaml.safe_dump(patch) for patch in patches],
     }

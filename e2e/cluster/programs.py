@@ -50,3 +50,10 @@ METRICS_SERVER = Program(
 )
 KIND = Program("kind", {"kind": f"sigs.k8s.io/kind@{versions.KIND}"}, "5 s")
 HELM = Program("helm", {"helm": f"helm.sh/helm/v4/cmd/helm@{versions.HELM}"}, "90 s")
+# For the benchmarks alone.
+KWOK = Program("kwok", {"kwok": f"sigs.k8s.io/kwok/cmd/kwok@{versions.KWOK}"}, "2 min")
+KRO = Program(
+    "kro",
+    {"controller": f"github.com/kubernetes-sigs/kro/cmd/controller@{versions.KRO}"},
+    "2 min",
+)

@@ -251,8 +251,9 @@ class App:
             self.metrics.loop_lag.set(max(0.0, now - due))
             self.metrics.queued.set(len(self.queue))
             self.metrics.oldest.set(self.queue.oldest())
-            for kind, informer in self.catalog.informers.items():
-                self.metrics.heard.labels(kind).set(now - informer.heard_at)
+            self.metrics.heard.clear()  # of kinds that are gone
+            for informer in self.catalog.informers.values():
+                self.metrics.heard.labels(informer.kind.resource).set(now - informer.heard_at)
 
     def _add_all(self) -> None:
         for key in self.store.all_keys():

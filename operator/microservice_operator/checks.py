@@ -125,7 +125,9 @@ def _internal_error(case: Case) -> Verdict | None:
 def _not_owned(case: Case) -> Verdict | None:
     if not case.outcome.not_owned:
         return None
-    others = "; ".join(f"{_name(o.ref)} belongs to {o.owner}" for o in case.outcome.not_owned)
+    others = "; ".join(
+        f"{_name(o.ref)} exists already and belongs to {o.owner}" for o in case.outcome.not_owned
+    )
     fix = "rename the MicroService, or remove that object if nobody needs it; it is left untouched"
     return Verdict("NotOwned", others, Phase.STALLED, fix, PATIENT)
 
@@ -222,10 +224,11 @@ CHECKS: tuple[Callable[[Case], Verdict | None], ...] = (
     _routes,
 )
 FIXES = {
-    "QuotaExceeded": "ask for fewer pods or smaller requests, or have the quota raised",
+    "QuotaExceeded": "ask for fewer pods or less for each, or have the namespace's quota raised",
     "ImagePullFailed": "correct spec.image, or let the nodes pull it with spec.imagePullSecrets",
     "ContainerConfigError": "create what is missing, or correct the reference to it",
-    "CrashLoopBackOff": "see the log with `kubectl logs`; a corrected spec is rolled out at once",
+    "CrashLoopBackOff": "`kubectl logs --previous` of the pod in status.lastFailure shows more;"
+    " a corrected spec is rolled out at once",
     "Unschedulable": "ask for less, relax where pods may run, or add nodes",
     "ProbeFailing": "correct spec.probes.readiness, or what it asks",
 }
@@ -266,7 +269,9 @@ def _next_look(case: Case) -> float:
 
 
 def _count(pods: deployment.Pods) -> str:
-    ready = max(0, min(pods.updated, pods.available, pods.wanted))
+    """At least so many: the Deployment does not say whose the pods are that are available."""
+    old = pods.total - pods.updated
+    ready = max(0, min(pods.updated, pods.available - old, pods.wanted))
     return f"{ready} of {pods.wanted} pods of this revision available"
 
 

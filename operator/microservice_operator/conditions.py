@@ -23,6 +23,12 @@ ORDER = (
     "MonitoringReady",
 )
 LONGEST = 512
+# Reasons of the Gateway API that controllers leave without a message.
+REFUSALS = {
+    "NoMatchingParent": "it has no listener of the sectionName that parentRefs asks for",
+    "NotAllowedByListeners": "its listeners do not allow routes of this namespace",
+    "NoMatchingListenerHostname": "none of its listeners has one of the hostnames",
+}
 
 
 def condition(kind: str, ok: bool, reason: str, message: str = "") -> Condition:
@@ -72,7 +78,9 @@ def available(service: MicroService, seen: Observed) -> Condition:
         return condition("Available", False, "NotStarted", "there is no Deployment yet")
     if pods.wanted == 0:
         return condition("Available", True, "ScaledToZero", "no pods are wanted")
+    old = max(0, pods.total - pods.updated)
     words = f"{min(pods.available, pods.wanted)} of {pods.wanted} pods available"
+    words += f", {old} of an older revision" if old else ""
     if pods.available == 0:
         return condition("Available", False, "NoReplicaAvailable", words)
     return condition("Available", True, "ReplicasAvailable", words)
@@ -117,7 +125,8 @@ def _refusals(entry: Route, facts: route.Parents) -> Iterator[tuple[str, str]]:
                     f"Gateway {parent.parent} has not decided on route {entry.name} yet",
                 )
             reason = verdict.reason if verdict.reason == "RefNotPermitted" else "NotAccepted"
-            why = verdict.message or verdict.reason
+            why = verdict.message or REFUSALS.get(verdict.reason, "")
+            why = f"{why} ({verdict.reason})" if why else verdict.reason
             yield reason, f"Gateway {parent.parent} refuses route {entry.name}: {why}"
 
 
@@ -139,7 +148,10 @@ def _monitoring_ready(service: MicroService, seen: Observed) -> Condition | None
     if service.spec.metrics is None:
         return None
     if not served(monitor.KIND, seen):
-        message = "the CRD servicemonitors.monitoring.coreos.com is not installed"
+        message = (
+            "the CRD servicemonitors.monitoring.coreos.com (Prometheus operator) is not installed,"
+            " so nothing is scraped"
+        )
         return condition("MonitoringReady", False, "CRDNotInstalled", message)
     if Ref(monitor.KIND.kind, service.name) not in seen.children:
         return None

@@ -1,5 +1,6 @@
 """Pods -> why they do not run, in plain words."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -28,6 +29,13 @@ CONFIG = frozenset(
         "PostStartHookError",
     }
 )
+# Each layer of the runtime puts its own words, and the image once more, before the reason.
+PULLING = re.compile(
+    r'^(rpc error: code = \w+ desc = |failed to (pull and unpack image|resolve reference) "[^"]*": '
+    r"|failed to do request: )*"
+)
+# What the scheduler adds on evicting others: which pods fit nowhere does not depend on it.
+PREEMPTION = re.compile(r"[.,]? (no new claims to deallocate|preemption:).*", re.DOTALL)
 SEVERITY = (
     "ImagePullFailed",
     "ContainerConfigError",
@@ -103,7 +111,7 @@ def pod(raw: Mapping[str, Any]) -> PodFacts:
         name=metadata["name"],
         phase=status.get("phase", ""),
         scheduled=scheduled.get("status") == "True",
-        scheduling_message=scheduled.get("message", ""),
+        scheduling_message=PREEMPTION.sub("", scheduled.get("message", "")),
         ready=conditions.get("Ready", {}).get("status") == "True",
         containers=tuple(_containers(status)),
         revision=(metadata.get("labels") or {}).get(names.REVISION, ""),
@@ -204,6 +212,6 @@ def _ending(container: ContainerFacts) -> str:
 
 def _pull(container: ContainerFacts) -> str:
     """The kubelet alternates between two forms; both end in the same sentence."""
-    detail = container.waiting_message.rpartition("ErrImagePull: ")[2]
+    detail = PULLING.sub("", container.waiting_message.rpartition("ErrImagePull: ")[2])
     back_off = detail.startswith("Back-off pulling image")
     return f"cannot pull {container.image}" + (f": {detail}" if detail and not back_off else "")

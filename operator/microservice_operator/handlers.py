@@ -119,6 +119,8 @@ async def run(app: App, settings: Settings) -> None:
                 clusterwide=True,
                 standalone=True,
                 stop_flag=app.ended,
+                # Peering is off; by itself kopf would look up a user name, which a bare uid lacks.
+                identity=settings.identity,  # type: ignore[arg-type]
                 liveness_endpoint=_endpoint(settings),
             )
     except Exception as error:

@@ -113,3 +113,42 @@ def test_the_security_page_publishes_the_same_table() -> None:
         for resource in resources.split(",")
     }
     assert published == CLUSTER.keys() | {("coordination.k8s.io", "leases")}
+
+
+USERS = [  # aggregated role, verb, resource, allowed
+    ("view", "get", "microservices", True),
+    ("view", "watch", "microservices", True),
+    ("view", "create", "microservices", False),
+    ("view", "patch", "microservices", False),
+    ("view", "delete", "microservices", False),
+    ("view", "patch", "microservices/status", False),
+    ("edit", "list", "microservices", True),
+    ("edit", "create", "microservices", True),
+    ("edit", "patch", "microservices", True),
+    ("edit", "deletecollection", "microservices", True),
+    ("edit", "patch", "microservices/status", False),
+    ("edit", "update", "microservices/finalizers", False),
+    ("admin", "update", "microservices", True),
+    ("admin", "delete", "microservices", True),
+    ("admin", "patch", "microservices/status", False),
+    ("admin", "escalate", "microservices", False),
+]
+
+
+@pytest.mark.parametrize(("role", "verb", "resource", "allowed"), USERS)
+def test_a_user_may_what_the_table_says(
+    render: Render, role: str, verb: str, resource: str, allowed: bool
+) -> None:
+    """As the API server adds rules up: every ClusterRole labelled for the aggregate counts."""
+    label = f"rbac.authorization.k8s.io/aggregate-to-{role}"
+    given = [
+        verb in rights(each).get(("microservice.dev", resource), frozenset())
+        for each in of_kind("ClusterRole", render(OPERATOR))
+        if each["metadata"]["labels"].get(label) == "true"
+    ]
+    assert any(given) is allowed
+
+
+def test_users_get_no_rights_where_somebody_else_gives_them(render: Render) -> None:
+    roles = of_kind("ClusterRole", render(OPERATOR, "--set", "userRoles.create=false"))
+    assert len(roles) == 1

@@ -25,7 +25,17 @@ from tests.chart.rendered import (
 from microservice_operator.api.platform import Platform
 from microservice_operator.settings import Settings
 
-EVERYTHING = ("--set", "networkPolicy.enabled=true,metrics.serviceMonitor.enabled=true")
+SWITCHES = (
+    "networkPolicy",
+    "metrics.serviceMonitor",
+    "metrics.alerts",
+    "metrics.dashboard",
+    "argocd",
+    "policies.authors",
+    "policies.hostnames",
+    "policies.serviceAccounts",
+)
+EVERYTHING = ("--set", ",".join(f"{switch}.enabled=true" for switch in SWITCHES))
 RESTRICTED = {
     "allowPrivilegeEscalation": False,
     "capabilities": {"drop": ["ALL"]},

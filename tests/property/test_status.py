@@ -4,6 +4,7 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.argocd import health
 from tests.kstatus import kstatus
 from tests.scene import BEFORE, DEPLOYMENT, NOW, SETTINGS, accepted, reasons, service, world
 from tests.specs import specs
@@ -93,6 +94,16 @@ def test_current_means_that_every_wanted_pod_of_this_generation_serves(state: An
         assert pods.available >= pods.wanted
         assert pods.total <= pods.updated
         assert outcome.complete
+
+
+@given(states())
+def test_argo_cd_and_flux_agree_on_whatever_is_written(state: Any) -> None:
+    of, seen, outcome = state
+    told = status(of, seen, outcome, SETTINGS).status
+    live = {"metadata": {"generation": 2}, "status": told}
+    expected = {"Current": "Healthy", "Failed": "Degraded", "InProgress": "Progressing"}
+    in_effect = reasons(told).get("Ready") == "True/Ready" if told.get("conditions") else False
+    assert health(live) == ("Healthy" if in_effect else expected[kstatus(live)])
 
 
 @given(states())

@@ -41,7 +41,7 @@ def test_the_gateways_port_does_not_make_another_cluster(settings: Settings) -> 
 def test_an_unknown_cluster_is_refused_with_the_known_ones(settings: Settings) -> None:
     with pytest.raises(Problem) as problem:
         clusters.named(settings, "prod")
-    assert problem.value.remedy == "take demo or api"
+    assert problem.value.remedy == f"take {' or '.join(clusters.SHAPES)}"
 
 
 def test_a_taken_port_is_said_with_its_owner_and_the_next_is_taken(

@@ -64,6 +64,17 @@ def test_it_is_structural_and_closed() -> None:
     assert not [path for path, node in NODES if node.get("additionalProperties") is False]
 
 
+def test_no_object_is_open() -> None:
+    """Each says what it may hold: fields, or a map of one type. Nothing is of any type."""
+    objects = [(path, node) for path, node in NODES if node.get("type") == "object"]
+    assert len(objects) > 100
+    for path, node in objects:
+        assert node.get("properties") or node.get("additionalProperties", {}).get("type"), path
+        assert "x-kubernetes-embedded-resource" not in node, path
+    typed = ("type", "x-kubernetes-int-or-string")
+    assert not [path for path, node in NODES if not any(key in node for key in typed)]
+
+
 def test_every_list_says_how_it_merges() -> None:
     lists = [(path, node) for path, node in NODES if node.get("type") == "array"]
     assert all("x-kubernetes-list-type" in node for _, node in lists)
@@ -93,7 +104,12 @@ def test_only_image_is_required() -> None:
 def test_the_columns_show_what_people_ask_first() -> None:
     columns = VERSION["additionalPrinterColumns"]
     assert [c["name"] for c in columns if "priority" not in c] == ["Ready", "Reason", "Pods", "Age"]
-    assert [c["name"] for c in columns if "priority" in c] == ["Image", "URL", "Message"]
+    assert [c["name"] for c in columns if "priority" in c] == [
+        "Image",
+        "URL",
+        "Paused",
+        "Message",
+    ]
 
 
 def test_nothing_dangerous_can_be_said() -> None:

@@ -10,6 +10,8 @@ from microservice_operator.desired.pod import revision
 from microservice_operator.diagnosis import Cause, cause, pod, wants_pods
 
 REVISION = "abc"
+NOWHERE = "0/1 nodes are available: 1 Insufficient cpu"
+PREEMPTED = "no new claims to deallocate, preemption: 0/1 nodes are available: 1 No victims found."
 
 
 def raw(
@@ -20,7 +22,7 @@ def raw(
     name: str = "orders-1",
     revision: str = REVISION,
 ) -> dict[str, Any]:
-    unscheduled = {"message": "0/1 nodes are available"} if scheduled == "False" else {}
+    unscheduled = {"message": f"{NOWHERE}. {PREEMPTED}"} if scheduled == "False" else {}
     return {
         "metadata": {"name": name, "labels": {"microservice.dev/revision": revision}},
         "status": {
@@ -47,7 +49,11 @@ def waiting(reason: str, message: str = "", **more: Any) -> dict[str, Any]:
 
 
 CRASH = {"exitCode": 1, "reason": "Error", "message": "Traceback:\n  x\nKeyError: 'DB_HOST'\n"}
-PULL = 'failed to pull and unpack image "x": not found'
+WHY = 'Head "https://x.example/v2/1": dial tcp: lookup x.example: no such host'
+PULL = (
+    'failed to pull and unpack image "x": failed to resolve reference "x": '
+    f"failed to do request: {WHY}"
+)
 
 
 @pytest.mark.parametrize(
@@ -56,13 +62,19 @@ PULL = 'failed to pull and unpack image "x": not found'
         (
             waiting("ErrImagePull", PULL),
             "ImagePullFailed",
-            f"cannot pull shop/orders:1: {PULL}",
+            f"cannot pull shop/orders:1: {WHY}",
             None,
         ),
         (
             waiting("ImagePullBackOff", f'Back-off pulling image "x": ErrImagePull: {PULL}'),
             "ImagePullFailed",
-            f"cannot pull shop/orders:1: {PULL}",
+            f"cannot pull shop/orders:1: {WHY}",
+            None,
+        ),
+        (
+            waiting("ErrImagePull", "rpc error: code = NotFound desc = x: not found"),
+            "ImagePullFailed",
+            "cannot pull shop/orders:1: x: not found",
             None,
         ),
         (
@@ -114,7 +126,7 @@ def test_a_container_explains_itself(
 
 def test_a_pod_that_fits_nowhere_says_what_the_scheduler_says() -> None:
     found = cause([pod(raw(scheduled="False"))], REVISION)
-    assert found == Cause("Unschedulable", "0/1 nodes are available", "orders-1")
+    assert found == Cause("Unschedulable", NOWHERE, "orders-1")
 
 
 def test_a_failing_init_container_is_named() -> None:
@@ -216,7 +228,7 @@ def test_failing_pods_are_told_at_once_and_stall_past_the_deadline(
         "pod": "orders-1",
         "container": "orders",
         "reason": "ImagePullFailed",
-        "message": f"cannot pull shop/orders:1: {PULL}",
+        "message": f"cannot pull shop/orders:1: {WHY}",
         "time": NOW,
     }
     assert told.again == 15

@@ -99,6 +99,23 @@ def test_a_rollout_is_reconciling_until_every_pod_is_available(facts: Any, expec
     assert headline(told) == {"Ready": f"False/{expected}", "Reconciling": f"True/{expected}"}
 
 
+@pytest.mark.parametrize(
+    ("facts", "ready", "available"),
+    [
+        (pods(2, total=3, updated=1), "0 of 2", "2 of 2 pods available, 2 of an older revision"),
+        (pods(3, total=4, updated=2), "1 of 2", "2 of 2 pods available, 2 of an older revision"),
+        (pods(1, progressing=STEPPING), "1 of 2", "1 of 2 pods available"),
+    ],
+)
+def test_pods_of_an_older_revision_are_not_counted_as_new_ones(
+    facts: Any, ready: str, available: str
+) -> None:
+    of = service(generation=2)
+    told = {c["type"]: c["message"] for c in report(of, world(of, facts)).status["conditions"]}
+    assert told["Ready"] == f"{ready} pods of this revision available"
+    assert told["Available"] == available
+
+
 def test_pods_within_availability_may_be_away() -> None:
     of = ready_before()
     assert headline(report(of, world(of, pods(1)))) == {"Ready": "True/Ready"}
@@ -152,7 +169,10 @@ def test_a_foreign_object_stalls_and_is_named() -> None:
     outcome = Outcome(not_owned=(NotOwned(Ref("Service", "orders"), "Helm release old"),))
     told = report(of, world(of, without=frozenset({Ref("Service", "orders")})), outcome)
     assert headline(told) == {"Ready": "False/NotOwned", "Stalled": "True/NotOwned"}
-    assert "Service orders belongs to Helm release old" in told.status["conditions"][0]["message"]
+    assert (
+        "Service orders exists already and belongs to Helm release old"
+        in told.status["conditions"][0]["message"]
+    )
     assert {"kind": "Service", "name": "orders", "state": "NotOwned", "reason": "NotOwned"} in (
         told.status["resources"]
     )
@@ -439,3 +459,20 @@ def test_what_was_found_holds_while_nobody_looks() -> None:
     later = report(again, world(again, pods(0, progressing=STEPPING))).status
     assert reasons(later)["Ready"] == "False/Unschedulable"
     assert later["lastFailure"] == found["lastFailure"]
+
+
+@pytest.mark.parametrize(
+    ("reason", "message", "told"),
+    [
+        ("NoMatchingListenerHostname", "", "none of its listeners has one of the hostnames"),
+        ("NoMatchingParent", "no such section", "no such section"),
+    ],
+)
+def test_a_refused_route_is_told_in_words_even_if_the_gateway_gives_only_a_reason(
+    reason: str, message: str, told: str
+) -> None:
+    of = service(ROUTED)
+    refused = accepted(ok=False, pending=False, reason=reason, message=message)
+    conditions = report(of, world(of, facts={ROUTE: refused})).status["conditions"]
+    routes = next(c for c in conditions if c["type"] == "RoutesReady")
+    assert routes["message"] == f"Gateway gateway/public refuses route main: {told} ({reason})"

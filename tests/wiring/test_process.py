@@ -13,7 +13,7 @@ import yaml
 from tests.fakeapi import FakeApi, Fault
 from tests.fakecontrollers import FakeControllers
 from tests.wiring.conftest import Start
-from tests.world import PLAIN, make, ready
+from tests.world import PLAIN, children, make, ready
 
 from microservice_operator.__main__ import main
 from microservice_operator.cluster import LEASE
@@ -96,6 +96,21 @@ async def test_sigterm_ends_the_pass_hands_over_the_lease_and_exits_with_0(
         assert operator.process.returncode == 0
         assert holder(api) is None
         assert b'"message":"shop/orders: created Deployment orders"' in log
+
+
+async def test_it_starts_as_a_bare_uid_that_has_no_user_name(
+    api: FakeApi, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in its image: uid 10001 is in no passwd file, and nothing sets USER."""
+
+    def nobody() -> str:
+        raise OSError("No username set in the environment")
+
+    monkeypatch.setattr("getpass.getuser", nobody)
+    await start()
+    await api.until(lambda: holder(api) == "operator")
+    make(api, spec=PLAIN)
+    await api.until(lambda: "Service" in children(api))
 
 
 async def test_a_pass_that_cannot_end_does_not_hold_up_the_exit(

@@ -20,3 +20,13 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end }}
 {{- end }}
 {{- end }}
+
+{{/* And what a monitoring stack looks for bears the labels by which it looks. */}}
+{{- define "operator.monitored" -}}
+{{- include "operator.labels" . }}
+{{- with .Values.platform.monitoring }}
+{{- with .labels }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+{{- end }}

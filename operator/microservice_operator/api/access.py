@@ -49,12 +49,12 @@ Peers = Annotated[tuple[Peer, ...], Field(max_length=16)]
 
 
 class IngressRule(Model):
-    from_: Peers = Field((), alias="from", description="Who; everybody if empty.")
+    from_: Peers = Field((), alias="from", description="Who may call; everybody if empty.")
     ports: Ports = ()
 
 
 class EgressRule(Model):
-    to: Peers = Field((), description="Whom; everybody if empty.")
+    to: Peers = Field((), description="Whom the pods may reach; everybody if empty.")
     ports: Ports = ()
 
 

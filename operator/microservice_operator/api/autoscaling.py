@@ -41,14 +41,14 @@ class Metric(Model):
 
 
 class ScalingPolicy(Model):
-    type: Literal["Pods", "Percent"] = Field(description="What value counts.")
+    type: Literal["Pods", "Percent"] = Field(description="Whether value counts pods or percent.")
     value: Annotated[int, Field(ge=1, le=1000, description="The most that may change.")]
-    period_seconds: Annotated[int, Field(ge=1, le=1800, description="In so much time.")]
+    period_seconds: Annotated[int, Field(ge=1, le=1800, description="Within so many seconds.")]
 
 
 class ScalingRules(Model):
     stabilization_window_seconds: Annotated[int, Field(ge=0, le=3600)] | None = Field(
-        None, description="Look back so far; 300 down and 0 up if absent."
+        None, description="Go by the calmest advice of so long; 300 down and 0 up if absent."
     )
     select_policy: Literal["Max", "Min", "Disabled"] | None = Field(
         None, description="Which policy wins; Max if absent."
@@ -57,15 +57,15 @@ class ScalingRules(Model):
 
 
 class Behavior(Model):
-    scale_up: ScalingRules | None = Field(None, description="On the way up.")
-    scale_down: ScalingRules | None = Field(None, description="On the way down.")
+    scale_up: ScalingRules | None = Field(None, description="Limits while pods are added.")
+    scale_down: ScalingRules | None = Field(None, description="Limits while pods are taken away.")
 
 
 class Autoscaling(Model):
     RULES: ClassVar[tuple[Rule, ...]] = rules.AUTOSCALING
 
-    min_replicas: Replicas = Field(1, description="Never fewer pods.")
-    max_replicas: Annotated[Replicas, Field(description="Never more pods.")]
+    min_replicas: Replicas = Field(1, description="Never fewer pods than this.")
+    max_replicas: Annotated[Replicas, Field(description="Never more pods than this.")]
     metrics: tuple[Metric, ...] = Field(
         (), max_length=8, description="What decides; cpu at 80 % of the request if empty."
     )

@@ -134,7 +134,9 @@ class HttpGet(Model):
         None, description="Path of the request; / if absent."
     )
     port: Annotated[PortRef, Field(description="A port number, or a name of spec.ports.")]
-    scheme: Literal["HTTP", "HTTPS"] | None = Field(None, description="HTTP if absent.")
+    scheme: Literal["HTTP", "HTTPS"] | None = Field(
+        None, description="Scheme of the request; HTTP if absent."
+    )
     http_headers: tuple[HttpHeader, ...] = Field(
         (), max_length=16, description="Headers sent along."
     )
@@ -200,7 +202,7 @@ class Hook(Model):
 
     exec: Exec | None = Field(None, description="Run this command.")
     http_get: HttpGet | None = Field(None, description="Send this request to the pod.")
-    sleep: Sleep | None = Field(None, description="Wait.")
+    sleep: Sleep | None = Field(None, description="Wait for so long.")
 
 
 class Lifecycle(Model):
@@ -240,16 +242,16 @@ class InitContainer(Model):
     name: Annotated[Label, Field(description="Name of the container; unique in the pod.")]
     image: Annotated[Image, Field(description="Image of the container.")]
     image_pull_policy: ImagePullPolicy | None = Field(
-        None, description="Kubernetes decides by the tag if absent."
+        None, description="When to pull; Kubernetes decides by the tag if absent."
     )
-    command: Strings = Field((), description="Instead of the entry point of the image.")
+    command: Strings = Field((), description="Runs instead of the entry point of the image.")
     args: Strings = Field((), description="Arguments of the entry point.")
     env: Envs = Field((), description="Environment variables.")
     env_from: EnvFroms = Field((), description="Whole ConfigMaps and Secrets as variables.")
     resources: Resources | None = Field(
         None, description="Requests and limits; the operator's default if absent."
     )
-    volume_mounts: VolumeMounts = Field((), description="Where volumes appear.")
+    volume_mounts: VolumeMounts = Field((), description="Where the container sees the volumes.")
     restart_policy: Literal["Always"] | None = Field(
         None,
         description="Always makes it a sidecar: started first, kept running.",

@@ -12,6 +12,7 @@ from microservice_operator.api import spec_rules
 from microservice_operator.api.kinds import GROUP, MICROSERVICE, VERSION
 from microservice_operator.api.model import Model
 from microservice_operator.api.reference import reference
+from microservice_operator.api.service import PAUSED
 from microservice_operator.api.spec import Spec
 from microservice_operator.api.status import Status
 
@@ -92,6 +93,7 @@ def _version() -> dict[str, Any]:
 
 
 def _columns() -> list[dict[str, Any]]:
+    paused = ".metadata.annotations." + PAUSED.replace(".", r"\.")
     external = '.status.addresses[?(@.type=="External")].url'
     return [
         {"name": "Ready", "type": "string", "jsonPath": f"{READY}.status"},
@@ -100,6 +102,8 @@ def _columns() -> list[dict[str, Any]]:
         {"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"},
         {"name": "Image", "type": "string", "jsonPath": ".spec.image", "priority": 1},
         {"name": "URL", "type": "string", "jsonPath": external, "priority": 1},
+        # What the status cannot say, since a paused object gets no status either.
+        {"name": "Paused", "type": "string", "jsonPath": paused, "priority": 1},
         {"name": "Message", "type": "string", "jsonPath": f"{READY}.message", "priority": 1},
     ]
 

@@ -19,7 +19,9 @@ class Expression(Model):
     RULES: ClassVar[tuple[Rule, ...]] = rules.EXPRESSION
 
     key: Annotated[LabelKey, Field(description="Key of the label.")]
-    operator: Literal["In", "NotIn", "Exists", "DoesNotExist"] = Field(description="The test.")
+    operator: Literal["In", "NotIn", "Exists", "DoesNotExist"] = Field(
+        description="How it is tested."
+    )
     values: Values = Field((), description="For In and NotIn.")
 
 
@@ -37,7 +39,7 @@ class NodeExpression(Model):
 
     key: Annotated[LabelKey, Field(description="Key of the label of a node.")]
     operator: Literal["In", "NotIn", "Exists", "DoesNotExist", "Gt", "Lt"] = Field(
-        description="The test."
+        description="How it is tested."
     )
     values: Values = Field((), description="For every operator but Exists and DoesNotExist.")
 
@@ -50,7 +52,7 @@ class NodeTerm(Model):
 
 class NodeSelector(Model):
     node_selector_terms: tuple[NodeTerm, ...] = Field(
-        min_length=1, max_length=16, description="One of them must hold."
+        min_length=1, max_length=16, description="Terms of which one must hold."
     )
 
 
@@ -80,10 +82,10 @@ class PreferredPods(Model):
 
 class PodAffinity(Model):
     required_during_scheduling_ignored_during_execution: tuple[PodTerm, ...] = Field(
-        (), max_length=16, description="Must hold."
+        (), max_length=16, description="Terms that must hold."
     )
     preferred_during_scheduling_ignored_during_execution: tuple[PreferredPods, ...] = Field(
-        (), max_length=16, description="Should hold."
+        (), max_length=16, description="Terms that should hold."
     )
 
 
@@ -97,7 +99,9 @@ class Toleration(Model):
     RULES: ClassVar[tuple[Rule, ...]] = rules.TOLERATION
 
     key: LabelKey | None = Field(None, description="Key of the taint; every taint if absent.")
-    operator: Literal["Exists", "Equal"] | None = Field(None, description="Equal if absent.")
+    operator: Literal["Exists", "Equal"] | None = Field(
+        None, description="How to compare; Equal if absent."
+    )
     value: Annotated[LabelValue, Field(min_length=1)] | None = Field(
         None, description="Value of the taint, for Equal."
     )

@@ -112,7 +112,7 @@ class Spec(Model):
     image_pull_policy: ImagePullPolicy | None = Field(
         None, description="When to pull; Kubernetes decides by the tag if absent."
     )
-    command: Strings = Field((), description="Instead of the entry point of the image.")
+    command: Strings = Field((), description="Runs instead of the entry point of the image.")
     args: Strings = Field((), description="Arguments of the entry point.")
     env: Envs = Field((), description="Environment variables.")
     env_from: EnvFroms = Field(
@@ -128,7 +128,9 @@ class Spec(Model):
     resources: Resources | None = Field(
         None, description="Requests and limits; the operator's default if absent."
     )
-    probes: Probes = Field(Probes(), description="How to see that a pod works.")
+    probes: Probes = Field(
+        Probes(), description="How to tell that a pod has started, may get requests and is alive."
+    )
     lifecycle: Lifecycle | None = Field(
         None,
         description="Hooks. If absent, a pod with ports waits 5 seconds before it stops, so that no"
@@ -144,11 +146,16 @@ class Spec(Model):
         description="Users and groups; everything else is fixed to Pod Security restricted.",
     )
     volumes: Annotated[tuple[Volume, ...], Field(max_length=16), ListMap("name")] = Field(
-        (), description="Volumes of the pod. Claims and Secrets are yours to make."
+        (),
+        description="Volumes of the pod. The claims, ConfigMaps and Secrets they name are yours to"
+        " make.",
     )
-    volume_mounts: VolumeMounts = Field((), description="Where volumes appear in the container.")
+    volume_mounts: VolumeMounts = Field((), description="Where the container sees the volumes.")
     init_containers: Annotated[tuple[InitContainer, ...], Field(max_length=8), ListMap("name")] = (
-        Field((), description="Run one after the other before the service; sidecars stay.")
+        Field(
+            (),
+            description="Run one after the other before the service starts; sidecars keep running.",
+        )
     )
     termination_grace_period_seconds: Annotated[int, Field(ge=0, le=86400)] = Field(
         30, description="How long a pod may take to stop before it is killed."
@@ -157,18 +164,22 @@ class Spec(Model):
         Field((), description="Secrets for private registries.")
     )
     service_account_name: Subdomain | None = Field(
-        None, description="An own ServiceAccount without any rights if absent."
+        None,
+        description="A ServiceAccount of this namespace. If absent, the service gets one of its own"
+        " without any rights.",
     )
     automount_service_account_token: bool = Field(
         False, description="Whether the pods get a token for the Kubernetes API."
     )
     node_selector: Annotated[dict[LabelKey, LabelValue], Field(max_length=16)] | None = Field(
-        None, description="Labels a node must have."
+        None, description="Labels that a node must have to run the pods."
     )
     tolerations: tuple[Toleration, ...] = Field(
-        (), max_length=16, description="Taints of nodes that do not keep the pods away."
+        (), max_length=16, description="Taints of nodes that the pods tolerate."
     )
-    affinity: Affinity | None = Field(None, description="Attraction to nodes and pods.")
+    affinity: Affinity | None = Field(
+        None, description="Which nodes, and which neighbours, the pods prefer, need or avoid."
+    )
     topology_spread_constraints: (
         Annotated[
             tuple[Spread, ...],
@@ -176,9 +187,11 @@ class Spec(Model):
             ListMap("topology_key", "when_unsatisfiable"),
         ]
         | None
-    ) = Field(None, description="How pods are spread; over nodes, as far as possible, if absent.")
+    ) = Field(
+        None, description="How the pods are spread. If absent, over the nodes as far as possible."
+    )
     priority_class_name: Subdomain | None = Field(
-        None, description="Which pods go first when there is no room."
+        None, description="A PriorityClass: which pods make way for which when there is no room."
     )
     replicas: Annotated[int, Field(ge=0, le=1000)] | None = Field(
         None,
@@ -188,15 +201,21 @@ class Spec(Model):
         None, description="Number of pods by load, instead of replicas."
     )
     availability: Availability = Field(
-        Availability(), description="How many pods may be away; makes a PodDisruptionBudget."
+        Availability(),
+        description="How many pods may be away; from two replicas on, makes a PodDisruptionBudget.",
     )
-    suspend: bool = Field(False, description="true: no pods; everything else stays.")
-    access: Access = Field(Access(), description="Who may reach the pods; a NetworkPolicy.")
+    suspend: bool = Field(False, description="true stops all pods; everything else stays.")
+    access: Access = Field(
+        Access(),
+        description="Who may reach the pods, and whom they may reach; makes a NetworkPolicy.",
+    )
     routes: Annotated[tuple[Route, ...], Field(max_length=8), ListMap("name")] = Field(
         (), description="How requests from outside arrive; one HTTPRoute for each entry."
     )
     rollout: Rollout = Field(Rollout(), description="How a new revision replaces the old one.")
-    observability: Observability = Field(Observability(), description="What can be seen of it.")
+    observability: Observability = Field(
+        Observability(), description="What monitoring sees of the service."
+    )
 
     @property
     def metrics(self) -> Metrics | None:

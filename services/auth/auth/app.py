@@ -25,6 +25,7 @@ def create_app(settings: AuthSettings, world: World | None = None) -> Service:
     service.app.state.limiter = AddressLimiter(settings.rate_limit)
     service.routes(api.router)
     service.routes(api.keys_router)
+    service.audited()
     _background(service, first_admin)
     return service
 

@@ -1,6 +1,6 @@
 """Wires the catalog service."""
 
-from catalog import products, quotes, reservations
+from catalog import audit, products, quotes, reservations
 from catalog.cache import ListCache
 from catalog.messages import CommitStock, ReleaseStock, ReserveStock
 from catalog.quotes import Quotes
@@ -23,4 +23,5 @@ def create_app(settings: CatalogSettings, world: World | None = None) -> Service
     service.on_command(ReserveStock, do=reservations.reserve, answer=reservations.reserve_answer)
     service.on_command(ReleaseStock, do=reservations.release, answer=reservations.release_answer)
     service.on_command(CommitStock, do=reservations.commit, answer=reservations.commit_answer)
+    service.audited(audit.AUDIT)
     return service

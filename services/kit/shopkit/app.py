@@ -9,7 +9,7 @@ import httpx
 import structlog
 from fastapi import APIRouter
 
-from shopkit import gauges, idempotency, inbox
+from shopkit import audit, gauges, idempotency, inbox
 from shopkit.auth import AUDIENCE, ISSUER, Verifier
 from shopkit.chassis import Chassis
 from shopkit.client import Client
@@ -139,6 +139,10 @@ class Service:
         self._clients.append(http)
         points, metrics = self.world.points, self.metrics
         return Client(self.name, peer, http, deadline, self.clock, points, metrics)
+
+    def audited(self, what: audit.Audit | None = None) -> None:
+        """Once: `/internal/audit` on the admin port, with the kit's own checks besides."""
+        audit.install(self, what or audit.Audit())
 
     # ---- life -------------------------------------------------------------------------------
 

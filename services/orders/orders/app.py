@@ -1,6 +1,6 @@
 """Wires the orders service."""
 
-from orders import api
+from orders import api, audit
 from orders.checkout import Checkout
 from orders.events import Events
 from orders.order_saga import OrderSaga
@@ -22,4 +22,5 @@ def create_app(settings: OrdersSettings, world: World | None = None) -> Service:
     service.app.state.checkout = Checkout(quotes, engine, settings.open_orders)
     service.app.state.events = Events(service.db, watching, service.drain, service.clock, settings)
     service.routes(api.router)
+    service.audited(audit.AUDIT)
     return service

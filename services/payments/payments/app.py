@@ -1,6 +1,6 @@
 """Wires the payments service."""
 
-from payments import api, webhooks
+from payments import api, audit, webhooks
 from payments.gauges import refreshing
 from payments.handlers import Handlers, cancel_answer, charge_answer
 from payments.messages import CancelCharge, ChargePayment
@@ -15,7 +15,8 @@ GAUGES_SECONDS = 15
 
 def create_app(settings: PaymentsSettings, world: World | None = None) -> Service:
     service = Service("payments", settings, world, package="payments", schema=1, paths=PATHS)
-    worker = Worker(service, settings, provider(service, settings))
+    bank = provider(service, settings)
+    worker = Worker(service, settings, bank)
     service.app.state.worker = worker
     service.app.state.webhook_secret = (
         settings.webhook_secret.get_secret_value() if settings.webhook_secret else None
@@ -27,6 +28,7 @@ def create_app(settings: PaymentsSettings, world: World | None = None) -> Servic
     service.on_command(CancelCharge, do=handlers.cancel, answer=cancel_answer)
     service.worker("bank", worker.run)
     service.every("payment_gauges", GAUGES_SECONDS, refreshing(service))
+    service.audited(audit.audit(bank))
     return service
 
 

@@ -48,6 +48,9 @@ class Provider(Protocol):
 
     async def refunds(self, intent_id: str) -> Sequence[ProviderRefund]: ...
 
+    async def ledger(self, after: int) -> Mapping[str, Any]:
+        """A page of the provider's own record of money: `items` and `next_after`."""
+
 
 class _Redirect(BaseModel):
     url: str
@@ -146,6 +149,11 @@ class StripeProvider:
         path = f"/v1/refunds?payment_intent={intent_id}&limit=100"
         answer = await self._send("GET", "list_refunds", path)
         return [refund.refund() for refund in _parsed(_Refunds, _successful(answer)).data]
+
+    async def ledger(self, after: int) -> Mapping[str, Any]:
+        answer = await self._send("GET", "read_ledger", f"/ledger?after={after}")
+        page: Mapping[str, Any] = _successful(answer).json()
+        return page
 
     async def _post(
         self, operation: str, path: str, form: Mapping[str, str], key: str | None

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from shop import cluster_secrets
+from shop.audit import arguments
 from shop.customer import Credentials, ShopError
 
 _EPILOG = """\
@@ -16,6 +17,8 @@ examples:
   shop order --url http://127.0.0.1:8080     buy something and watch the order
   shop order --url URL --card tok_declined   a card that the bank refuses
   shop seed --url URL --admin-email admin@shop.example --admin-password-file FILE
+  shop audit --settle 60                     nothing lost, nothing doubled?
+  shop crashpoints                           every point at which the tests let a process die
   shop secrets | kubectl apply -f -          everything secret of a cluster installation, once
 """
 TOKENS = (
@@ -50,6 +53,10 @@ def _parser() -> argparse.ArgumentParser:
     _add_up(commands.add_parser("up", help="run all services in one process, with SQLite"))
     _add_seed(commands.add_parser("seed", help="add the products that are missing"))
     _add_order(commands.add_parser("order", help="place one order and show its timeline"))
+    arguments.add_to(commands.add_parser("audit", help="check that money, stock and orders agree"))
+    _add_crashpoints(
+        commands.add_parser("crashpoints", help="list where a process may die on an order's way")
+    )
     _add_secrets(commands.add_parser("secrets", help="print new Secrets for a cluster"))
     return parser
 
@@ -132,6 +139,18 @@ def _order(options: argparse.Namespace) -> None:
     result = place(options.url, wish, (lambda _: None) if as_json else _say)
     if as_json:
         print(json.dumps(result, indent=2))
+
+
+def _add_crashpoints(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("-o", "--output", choices=("text", "json"), default="text")
+    parser.set_defaults(run=_crashpoints)
+
+
+def _crashpoints(options: argparse.Namespace) -> None:
+    from shop import crashpoints
+
+    points = list(crashpoints.names())
+    print(json.dumps(points, indent=2) if options.output == "json" else "\n".join(points))
 
 
 def _say(line: str) -> None:

@@ -25,11 +25,12 @@ class Credentials:
 
 
 class Visitor:
-    """Calls the shop at one address; signed in after `sign_in`."""
+    """Calls the shop at one address; signed in, and with a `token`, after `sign_in`."""
 
     def __init__(self, client: httpx.Client) -> None:
         self._client = client
         self._headers: dict[str, str] = {}
+        self.token = ""
 
     def call(
         self,
@@ -69,8 +70,9 @@ class Visitor:
         self.call("POST", "/users", body, key=str(uuid.uuid4()))
 
     def sign_in(self, who: Credentials) -> None:
-        token = self.call("POST", "/tokens", {"email": who.email, "password": who.password})
-        self._headers = {"Authorization": f"Bearer {token['access_token']}"}
+        answer = self.call("POST", "/tokens", {"email": who.email, "password": who.password})
+        self.token = str(answer["access_token"])
+        self._headers = {"Authorization": f"Bearer {self.token}"}
 
     def events(self, order_id: str) -> Iterator[str]:
         """The data of each server-sent event until the server ends the stream."""

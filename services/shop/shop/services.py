@@ -1,6 +1,6 @@
 """All six services in one process: the same apps that run as pods, wired by hand."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from shopkit.app import Service, World
 from storefront.settings import StorefrontSettings
 
 HOST = "127.0.0.1"
+Common = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,21 +37,16 @@ class Place:
         return f"http://{HOST}:{self.port}"
 
 
-def embedded(place: Place, keys: Installation, world: World | None = None) -> Sequence[Service]:
-    """One World, so that all share the broker in memory."""
-    world = world or World()
-    common = _common(place, keys)
-    return (
-        _auth(common, keys, world),
-        catalog.app.create_app(CatalogSettings(**common, quote_keys=keys.quote_keys), world),
-        orders.app.create_app(OrdersSettings(**common, quote_jwks=keys.quote_jwks), world),
-        _payments(common, place, keys, world),
-        _bank(common, place, keys, world),
-        storefront.app.create_app(StorefrontSettings(**common), world),
-    )
+def embedded(
+    place: Place, keys: Installation, world: World | None = None, *, only: Collection[str] = ()
+) -> Sequence[Service]:
+    """One World, so that all share the broker in memory; `only` = all when empty."""
+    world, common = world or World(), _common(place, keys)
+    names = [name for name in _MAKERS if not only or name in only]
+    return tuple(_MAKERS[name](common, place, keys, world) for name in names)
 
 
-def _common(place: Place, keys: Installation) -> dict[str, Any]:
+def _common(place: Place, keys: Installation) -> Common:
     """Given here, so that a DATABASE_URL of somebody's shell cannot mix six databases into one."""
     return {
         "database_url": None,
@@ -67,20 +63,42 @@ def _common(place: Place, keys: Installation) -> dict[str, Any]:
     }
 
 
-def _auth(common: dict[str, Any], keys: Installation, world: World) -> Service:
+def _auth(common: Common, _: Place, keys: Installation, world: World) -> Service:
     admin = {"admin_email": ADMIN_EMAIL, "admin_password": keys.admin_password}
     # A login lost with the power is a login done again.
     fast = {"sqlite_synchronous": "NORMAL", "token_keys": keys.token_keys}
     return auth.app.create_app(AuthSettings(**common | admin | fast), world)
 
 
-def _payments(common: dict[str, Any], place: Place, keys: Installation, world: World) -> Service:
+def _catalog(common: Common, _: Place, keys: Installation, world: World) -> Service:
+    return catalog.app.create_app(CatalogSettings(**common, quote_keys=keys.quote_keys), world)
+
+
+def _orders(common: Common, _: Place, keys: Installation, world: World) -> Service:
+    return orders.app.create_app(OrdersSettings(**common, quote_jwks=keys.quote_jwks), world)
+
+
+def _payments(common: Common, place: Place, keys: Installation, world: World) -> Service:
     shared = {"bank_secret": keys.bank_secret, "webhook_secret": keys.webhook_secret}
     settings = PaymentsSettings(**common | shared, bank_url=place.url)
     return payments.app.create_app(settings, world)
 
 
-def _bank(common: dict[str, Any], place: Place, keys: Installation, world: World) -> Service:
+def _bank(common: Common, place: Place, keys: Installation, world: World) -> Service:
     shared = {"bank_secret": keys.bank_secret, "webhook_secret": keys.webhook_secret}
     urls = {"public_url": place.url, "webhook_url": f"{place.url}/api/v1/webhooks/bank"}
     return bank.app.create_app(BankSettings(**common | shared | urls), world)
+
+
+def _storefront(common: Common, _: Place, __: Installation, world: World) -> Service:
+    return storefront.app.create_app(StorefrontSettings(**common), world)
+
+
+_MAKERS: Mapping[str, Callable[[Common, Place, Installation, World], Service]] = {
+    "auth": _auth,
+    "catalog": _catalog,
+    "orders": _orders,
+    "payments": _payments,
+    "bank": _bank,
+    "storefront": _storefront,
+}

@@ -3,6 +3,10 @@ local function health(status, message)
   return { status = status, message = message or "" }
 end
 
+if obj.metadata.deletionTimestamp then
+  return health("Progressing", "Being deleted")
+end
+
 local annotations = obj.metadata.annotations or {}
 if annotations["microservice.dev/paused"] == "true" then
   return health("Suspended", "The operator is told to leave this service alone")
