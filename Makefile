@@ -56,8 +56,7 @@ test-api: cluster-api ## against a real API server in which no operator is insta
 	$(PYTEST) tests/api -m "not long"
 
 test-e2e: demo ## on the demo cluster: cases, rolling updates and kills under orders
-	$(PYTEST) $(BESIDE) -n 4 -m "not long"
-	$(PYTEST) e2e $(BESIDE:%=--ignore=%) -m "not long"
+	$(PYTEST) $(BESIDE) -n 4 -m "not long" && $(PYTEST) e2e $(BESIDE:%=--ignore=%) -m "not long"
 
 guard: $(UV) ## how many requests a pass may send
 	$(PYTEST) tests/guard
