@@ -43,7 +43,7 @@ def test_a_confirm_ends_as_its_token_says(token: Token, expected: IntentStatus) 
     assert confirm(replace(INTENT, payment_method=token)).status is expected
 
 
-@pytest.mark.parametrize("status", set(IntentStatus) - {IntentStatus.REQUIRES_CONFIRMATION})
+@pytest.mark.parametrize("status", sorted(set(IntentStatus) - {IntentStatus.REQUIRES_CONFIRMATION}))
 def test_an_intent_is_confirmed_once(status: IntentStatus) -> None:
     with pytest.raises(Refusal, match=f"status of {status}") as caught:
         confirm(replace(INTENT, status=status))
