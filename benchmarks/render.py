@@ -55,6 +55,12 @@ def page(found: Sequence[Result]) -> str:
     return HEAD + picture + tables + HOW + _conditions(useful) + _void(found)
 
 
+def unmeasured(readme: str, measured: str) -> set[str]:
+    """The numbers between the marks of a README that are not on the page of results."""
+    parts = re.findall(r"<!-- measured -->(.*?)<!-- /measured -->", readme, re.DOTALL)
+    return numbers("".join(parts)) - numbers(measured)
+
+
 def numbers(text: str) -> set[str]:
     """Each number of a text as it is written, thousands without their comma."""
     return set(re.findall(r"\d+(?:\.\d+)?", re.sub(r"(?<=\d),(?=\d{3})", "", text)))

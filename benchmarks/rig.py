@@ -13,8 +13,9 @@ import yaml
 from benchmarks.load import NAMESPACE, WARM_UP
 from benchmarks.process import Process
 from e2e.cluster import cluster as clusters
-from e2e.cluster import command, golang, lifecycle, measured, programs, tools, versions
+from e2e.cluster import command, engine, golang, lifecycle, measured, programs, tools, versions
 from e2e.cluster.cluster import Cluster
+from e2e.cluster.errors import Problem
 from e2e.cluster.progress import progress
 from e2e.cluster.settings import REPOSITORY, Settings
 
@@ -82,7 +83,8 @@ class Rig:
 def fresh(settings: Settings, *, keep: bool = False) -> Iterator[Rig]:
     """A cluster that nobody has used before; removed afterwards unless it is to be kept."""
     rig = Rig(clusters.named(settings, "bench"))
-    lifecycle.down(rig.cluster)
+    engine.ensure(settings)
+    lifecycle.remove(rig.cluster)
     shutil.rmtree(rig.folder, ignore_errors=True)
     rig.audit_log.parent.mkdir(parents=True)
     try:
@@ -96,7 +98,7 @@ def fresh(settings: Settings, *, keep: bool = False) -> Iterator[Rig]:
             simulator.stop()
     finally:
         if not keep:
-            lifecycle.down(rig.cluster)
+            lifecycle.remove(rig.cluster)
 
 
 def _furnish(rig: Rig) -> None:
@@ -145,9 +147,11 @@ def _our_rights(settings: Settings) -> str:
 
 def _log_in(rig: Rig, account: str) -> None:
     """A kubeconfig with a token of this account, and nothing of the administrator's."""
-    token = rig.cluster.kubectl("create", "token", account, "-n", SYSTEM, "--duration=24h")
+    token = rig.cluster.asked("create", "token", account, "-n", SYSTEM, "--duration=24h")
+    if not token:
+        raise Problem(f"the API server gave no token for {account}", log=rig.cluster.log)
     content = yaml.safe_load(rig.cluster.kubeconfig.read_text())
-    content["users"] = [{"name": account, "user": {"token": token.strip()}}]
+    content["users"] = [{"name": account, "user": {"token": token}}]
     for context in content["contexts"]:
         context["context"]["user"] = account
     path = rig.kubeconfig(account)

@@ -7,7 +7,7 @@ import contextlib
 import datetime
 import os
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,9 +52,27 @@ def run(settings: Settings, wish: Wish) -> Path:
         for number in range(1, wish.runs + 1):
             for contestant in wish.contestants:
                 title = f"{contestant.name}, {size} services, run {number} of {wish.runs}"
-                with progress.step(title), rig.fresh(settings, keep=wish.keep) as made:
+                fresh = rig.fresh(settings, keep=wish.keep)
+                with progress.step(title), fresh as made, _plain_errors():
                     asyncio.run(_measure(made, contestant, size, wish, noise, file))
     return file
+
+
+@contextlib.contextmanager
+def _plain_errors() -> Iterator[None]:
+    """The first cause of what went wrong, instead of a group of groups."""
+    try:
+        yield
+    except Exception as error:
+        cause = _first(error)
+        if isinstance(cause, Problem):
+            raise cause from None
+        message = f"the run broke off: {type(cause).__name__}: {cause}"
+        raise Problem(message, remedy="see the logs in .run/bench") from cause
+
+
+def _first(error: BaseException) -> BaseException:
+    return _first(error.exceptions[0]) if isinstance(error, BaseExceptionGroup) else error
 
 
 def _quiet_enough(wish: Wish) -> str | None:

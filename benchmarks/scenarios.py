@@ -192,7 +192,9 @@ ALL = {
 async def _wait(bench: Bench, window: Window) -> None:
     """Until all are as wanted, and say so; what is late voids the run."""
     if not await _finished(bench, bench.keys, bench.patience):
-        late = sum(not bench.world.are_ready([key]) for key in bench.keys)
+        bench.process.check()
+        late = sum(not bench.world.has_converged(key) for key in bench.keys)
+        late = late or sum(bench.world.ready_at(key) is None for key in bench.keys)
         window.void.append(f"{late} of {bench.count} were not done in {bench.patience:.0f} s")
     window.stop()
 
@@ -201,10 +203,7 @@ async def _finished(bench: Bench, keys: Sequence[Key], seconds: float) -> bool:
     world = bench.world
 
     def done() -> bool:
-        current = [(key, world.services[key].image) for key in keys if key in world.services]
-        if len(current) < len(keys):
-            return False
-        converged = all((key, image) in world.converged for key, image in current if image)
+        converged = all(world.has_converged(key) for key in keys)
         return converged and (not bench.contestant.operates or world.are_ready(keys))
 
     return await bench.feed.until(done, seconds)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 from benchmarks.load import SEVEN
+from e2e.cluster.errors import Problem
 
+PAUSE = 0.03  # seconds between two looks
 KINDS = frozenset(kind.kind for kind in SEVEN)
 Key = tuple[str, str]  # namespace, name
 
@@ -33,7 +36,7 @@ class World:
 
     services: dict[Key, Seen] = field(default_factory=dict)
     children: dict[Key, dict[str, Seen]] = field(default_factory=dict)
-    converged: dict[tuple[Key, str], float] = field(default_factory=dict)
+    converged: dict[tuple[Key, str | None], float] = field(default_factory=dict)
     ready: dict[tuple[Key, int], float] = field(default_factory=dict)
     events: Counter[str] = field(default_factory=Counter)
     last_event: float = 0.0
@@ -91,8 +94,10 @@ class World:
         if ours and children["Deployment"].image == service.image:
             self.converged.setdefault((key, service.image), at)
 
-    def have_converged(self, keys: Iterable[Key], image: str) -> bool:
-        return all((key, image) in self.converged for key in keys)
+    def has_converged(self, key: Key) -> bool:
+        """With the image that it wants now."""
+        service = self.services.get(key)
+        return service is not None and (key, service.image) in self.converged
 
     def are_ready(self, keys: Iterable[Key]) -> bool:
         """At the generation that they have now."""
@@ -113,7 +118,7 @@ class Feed:
         self.world = World()
         self.listening = False
         self._lines = lines
-        self._changed = asyncio.Condition()
+        self._changed = asyncio.Event()
 
     async def run(self, parse: Callable[[bytes], dict[str, Any]]) -> None:
         """Ends with an error when the observer does: what it missed is lost."""
@@ -123,15 +128,15 @@ class Feed:
                 self.listening = True
             else:
                 self.world.feed(line)
-            async with self._changed:
-                self._changed.notify_all()
-        raise RuntimeError("the observer has ended; its log says why")
+            self._changed.set()
+        raise Problem("the observer has ended", remedy="see observer.log in .run/bench")
 
     async def until(self, holds: Callable[[], bool], seconds: float) -> bool:
-        """Whether it came true in time."""
-        try:
-            async with asyncio.timeout(seconds), self._changed:
-                await self._changed.wait_for(holds)
-        except TimeoutError:
-            return False
-        return True
+        """Whether it came true in time; not asked at every event, of which there are thousands."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while not holds():
+                    self._changed.clear()
+                    await self._changed.wait()
+                    await asyncio.sleep(PAUSE)
+        return holds()

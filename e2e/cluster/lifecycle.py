@@ -27,7 +27,7 @@ def up(cluster: Cluster) -> bool:
             return False
         if cluster.nodes():
             progress.say(f"{cluster.kind_name} is half made or out of date; it is made again")
-        _remove(cluster)
+        remove(cluster)
         _create(cluster)
     return True
 
@@ -35,7 +35,7 @@ def up(cluster: Cluster) -> bool:
 def down(cluster: Cluster) -> None:
     """Remove the cluster, and with the last one the engine if it was started for them."""
     if engine.answers():
-        _remove(cluster)
+        remove(cluster)
         if not command.answer("docker", "ps", "-q"):
             engine.stop_if_ours(cluster.settings)
     cluster.kubeconfig.unlink(missing_ok=True)
@@ -56,7 +56,8 @@ def _comes_back(cluster: Cluster) -> bool:
         return wait_for(cluster.is_complete, COMES_BACK_WITHIN, pause=1.0)
 
 
-def _remove(cluster: Cluster) -> None:
+def remove(cluster: Cluster) -> None:
+    """The cluster alone; the engine stays."""
     if not cluster.nodes():
         return
     kind = tools.path(cluster.settings, tools.KIND)

@@ -13,6 +13,7 @@ from shopkit.transport import PublishFailed
 from shopkit.waker import Waker, first_of
 
 BATCH = 64
+AGAIN = 1.0  # seconds after which the broker may have what it lacked
 
 
 def step_of(type: str) -> str:
@@ -30,7 +31,9 @@ class Relay:
         while not stop.is_set():
             published, failed = await self.once()
             if failed or published < BATCH:
-                await first_of(self._waker.wait(self._c.settings.relay_poll), stop.wait())
+                poll = self._c.settings.relay_poll
+                wait = min(poll, AGAIN) if failed else poll
+                await first_of(self._waker.wait(wait), stop.wait())
 
     async def once(self) -> tuple[int, int]:
         """One pass over the oldest rows: how many were published and how many could not be."""

@@ -256,9 +256,13 @@ def new_postgres(postgres_server: ServerProcess) -> NewDatabase:
         import asyncpg  # type: ignore[import-untyped]
 
         name, port = f"test_{os.urandom(6).hex()}", postgres_server.port
-        connection = await asyncpg.connect(
-            host="127.0.0.1", port=port, user="postgres", database="postgres"
-        )
+        for _ in range(200):  # its port is open before it takes connections
+            with suppress(asyncpg.CannotConnectNowError):
+                connection = await asyncpg.connect(
+                    host="127.0.0.1", port=port, user="postgres", database="postgres"
+                )
+                break
+            await asyncio.sleep(0.1)
         await connection.execute(f"CREATE DATABASE {name}")
         await connection.close()
         return f"postgresql+asyncpg://postgres@127.0.0.1:{port}/{name}"
