@@ -61,6 +61,12 @@ test-e2e: demo ## on the demo cluster: cases, rolling updates and kills under or
 guard: $(UV) ## how many requests a pass may send
 	$(PYTEST) tests/guard
 
+bench: $(UV) ## measure beside a bare client and kro: hours, on a quiet machine
+	$(RUN) python -m benchmarks build && $(RUN) python -m benchmarks run $(BENCH)
+
+bench-report: $(UV) ## write docs/performance.md from the results
+	$(RUN) python -m benchmarks report
+
 ##@ Code
 install: $(UV) ## the environment, exactly as locked
 	$(UV) sync --frozen
