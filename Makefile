@@ -15,10 +15,12 @@ FAST_TESTS := tests/test_house.py tests/unit tests/golden tests/property tests/w
 SHOP_TESTS := services tests/shop
 BESIDE := e2e/test_cases.py e2e/test_evidence.py
 HERE := -m "not api and not nodes and not long"
-TYPED := operator/microservice_operator $(patsubst %/__init__.py,%,$(wildcard services/*/*/__init__.py)) e2e/cluster e2e/demo
+TYPED := operator/microservice_operator $(patsubst %/__init__.py,%,$(wildcard services/*/*/__init__.py)) e2e/cluster e2e/demo benchmarks
 export PATH := $(dir $(UV)):$(PATH)
 # Without byte code every process of the tests compiles its libraries again.
 unexport PYTHONDONTWRITEBYTECODE
+# Through make, what a test needs and does not find is a failure, not a skip.
+export CI := true
 
 ##@ The two that are all you need
 demo: $(UV) ## from nothing to an order that four services carried out, on a local Kubernetes
@@ -57,6 +59,9 @@ test-api: cluster-api ## against a real API server in which no operator is insta
 
 test-e2e: demo ## on the demo cluster: cases, rolling updates and kills under orders
 	$(PYTEST) $(BESIDE) -n 4 -m "not long" && $(PYTEST) e2e $(BESIDE:%=--ignore=%) -m "not long"
+
+test-long: servers ## what takes too long for every change
+	$(PYTEST) $(FAST_TESTS) $(SHOP_TESTS) -m "long and not api and not nodes" $(SIDE_BY_SIDE)
 
 guard: $(UV) ## how many requests a pass may send
 	$(PYTEST) tests/guard

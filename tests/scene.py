@@ -8,6 +8,7 @@ from microservice_operator import owned
 from microservice_operator.api.kinds import Kind
 from microservice_operator.api.platform import Platform
 from microservice_operator.api.service import MicroService
+from microservice_operator.api.status import Status
 from microservice_operator.desired import autoscaler, desired, route
 from microservice_operator.desired.deployment import Condition, Pods
 from microservice_operator.observed import Manifest, Observed, Outcome, Record, Ref
@@ -118,3 +119,18 @@ def report(of: MicroService, seen: Observed, outcome: Outcome | None = None) -> 
 def reasons(told: Mapping[str, Any]) -> dict[str, str]:
     """The conditions of a status as {type: "status/reason"}."""
     return {c["type"]: f"{c['status']}/{c['reason']}" for c in told.get("conditions", ())}
+
+
+def ready_before(spec: dict[str, Any] | None = None, generation: int = 1) -> MicroService:
+    """A service whose last written status says that this generation was in effect."""
+    first = service(spec, generation=generation)
+    told = report(first, replace(world(first), now=BEFORE)).status
+    return service(spec, generation=generation, known=told)
+
+
+def headline(told: Report) -> dict[str, str]:
+    """Of a status that its own schema accepts."""
+    Status.model_validate(told.status)
+    return {
+        k: v for k, v in reasons(told.status).items() if k in ("Ready", "Reconciling", "Stalled")
+    }

@@ -270,8 +270,7 @@ def _next_look(case: Case) -> float:
 
 def _count(pods: deployment.Pods) -> str:
     """At least so many: the Deployment does not say whose the pods are that are available."""
-    old = pods.total - pods.updated
-    ready = max(0, min(pods.updated, pods.available - old, pods.wanted))
+    ready = max(0, min(pods.updated, pods.available - pods.old, pods.wanted))
     return f"{ready} of {pods.wanted} pods of this revision available"
 
 

@@ -78,9 +78,8 @@ def available(service: MicroService, seen: Observed) -> Condition:
         return condition("Available", False, "NotStarted", "there is no Deployment yet")
     if pods.wanted == 0:
         return condition("Available", True, "ScaledToZero", "no pods are wanted")
-    old = max(0, pods.total - pods.updated)
     words = f"{min(pods.available, pods.wanted)} of {pods.wanted} pods available"
-    words += f", {old} of an older revision" if old else ""
+    words += f", {pods.old} of an older revision" if pods.old else ""
     if pods.available == 0:
         return condition("Available", False, "NoReplicaAvailable", words)
     return condition("Available", True, "ReplicasAvailable", words)

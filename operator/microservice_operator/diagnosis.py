@@ -84,7 +84,7 @@ def pods_of(service: MicroService, seen: Observed) -> deployment.Pods | None:
 
 def rolling(pods: deployment.Pods) -> bool:
     """The Deployment is not yet complete at its current generation."""
-    if pods.observed < pods.generation or pods.total > pods.updated:
+    if pods.observed < pods.generation or pods.old:
         return True
     complete = pods.progressing is not None and pods.progressing.reason == "NewReplicaSetAvailable"
     return pods.wanted > 0 and not complete

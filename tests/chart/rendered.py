@@ -1,13 +1,11 @@
 """Where the charts are, which helm renders them, and how to find one object in the result."""
 
-import shutil
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Any
 
 import yaml
-from e2e.cluster import settings
 
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the CRD is long, libyaml is quick
 REPOSITORY = Path(__file__).parents[2]
@@ -22,11 +20,6 @@ Render = Callable[..., list[Manifest]]
 
 def chart(name: str) -> Path:
     return REPOSITORY / "charts" / name
-
-
-def has_helm() -> bool:
-    """Here already: the host's, or one that the cluster tool built."""
-    return bool(shutil.which("helm") or any(settings.load().cache.glob("go/helm-*/helm")))
 
 
 def load_all(text: str) -> list[Manifest]:

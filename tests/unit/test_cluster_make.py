@@ -38,6 +38,7 @@ def test_continuous_integration_runs_what_everybody_runs() -> None:
     ]
 
 
-def test_everything_that_can_be_tested_is_part_of_test() -> None:
+def test_everything_that_can_be_tested_in_minutes_is_part_of_test() -> None:
     (everything,) = re.findall(r"^test: (.*?) ##", MAKEFILE, re.MULTILINE)
-    assert {name for name in TARGETS if name.startswith("test-")} <= set(everything.split())
+    apart = {"test-long"}
+    assert {name for name in TARGETS if name.startswith("test-")} - apart <= set(everything.split())

@@ -1,6 +1,5 @@
 """What a user reads in each state of the world, and how soon."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,22 +12,21 @@ from tests.scene import (
     NOW,
     SETTINGS,
     STEPPING,
-    accepted,
+    headline,
     pods,
+    ready_before,
     reasons,
     report,
     service,
     world,
 )
 
-from microservice_operator.api.service import Identity, MicroService
-from microservice_operator.api.status import Status
-from microservice_operator.desired.autoscaler import Scaling
+from microservice_operator.api.service import Identity
 from microservice_operator.desired.deployment import Condition
 from microservice_operator.desired.pod import revision
 from microservice_operator.errors import ApiError, InvalidSpec
 from microservice_operator.observed import Failed, NotOwned, Outcome, PodFacts, Ref
-from microservice_operator.status import Report, Urgency, bug, invalid, status, urgency
+from microservice_operator.status import Urgency, bug, invalid, status, urgency
 
 ROUTED = {"routes": [{"name": "main"}]}
 SCALED = {"autoscaling": {"minReplicas": 2, "maxReplicas": 4}}
@@ -40,20 +38,6 @@ HPA = Ref("HorizontalPodAutoscaler", "orders")
 def failed(code: int, message: str = "", reason: str = "", ref: Ref = DEPLOYMENT) -> Outcome:
     error = ApiError(code, reason, message)
     return Outcome(failures=(Failed(ref, "patch", "deployments.apps", error),))
-
-
-def ready_before(spec: dict[str, Any] | None = None, generation: int = 1) -> MicroService:
-    """A service whose last written status says that this generation was in effect."""
-    first = service(spec, generation=generation)
-    told = report(first, replace(world(first), now=BEFORE)).status
-    return service(spec, generation=generation, known=told)
-
-
-def headline(told: Report) -> dict[str, str]:
-    Status.model_validate(told.status)
-    return {
-        k: v for k, v in reasons(told.status).items() if k in ("Ready", "Reconciling", "Stalled")
-    }
 
 
 def test_a_service_in_effect_is_ready() -> None:
@@ -291,70 +275,6 @@ def test_a_policy_that_refuses_pods_is_stalled() -> None:
     assert headline(told) == {"Ready": "False/AdmissionDenied", "Stalled": "True/AdmissionDenied"}
 
 
-@pytest.mark.parametrize(
-    ("verdict", "routes", "ready"),
-    [
-        ({"ok": False, "pending": True}, "False/Pending", "False/Progressing"),
-        (
-            {"ok": False, "pending": False, "reason": "NotAllowedByListeners", "message": "no"},
-            "False/NotAccepted",
-            "False/RoutesNotReady",
-        ),
-        (
-            {"ok": False, "pending": False, "reason": "RefNotPermitted"},
-            "False/RefNotPermitted",
-            "False/RoutesNotReady",
-        ),
-    ],
-)
-def test_a_route_that_no_gateway_takes_is_not_ready(
-    verdict: dict[str, Any], routes: str, ready: str
-) -> None:
-    of = service(ROUTED)
-    told = report(of, world(of, facts={ROUTE: accepted(**verdict)}))
-    assert reasons(told.status)["RoutesReady"] == routes
-    assert headline(told)["Ready"] == ready
-    assert "Stalled" not in headline(told)
-
-
-def test_a_refused_route_is_a_problem_and_an_event() -> None:
-    of = ready_before(ROUTED)
-    verdict = accepted(ok=False, pending=False, reason="NotAllowedByListeners", message="no")
-    told = report(of, world(of, facts={ROUTE: verdict}))
-    (problem,) = told.status["problems"]
-    assert problem["path"] == ".spec.routes[main]"
-    assert problem["severity"] == "Error"
-    assert [event.reason for event in told.events] == ["RouteRejected"]
-
-
-def test_a_route_without_the_gateway_api_is_skipped_and_not_ready() -> None:
-    of = service(ROUTED)
-    told = report(of, world(of, served=frozenset()))
-    assert reasons(told.status)["RoutesReady"] == "False/CRDNotInstalled"
-    assert headline(told)["Ready"] == "False/RoutesNotReady"
-    assert {
-        "kind": "HTTPRoute",
-        "name": "orders",
-        "state": "Skipped",
-        "reason": "CRDNotInstalled",
-    } in (told.status["resources"])
-
-
-def test_monitoring_without_its_crd_is_skipped_and_ready() -> None:
-    of = service(MEASURED)
-    told = report(of, world(of, served=frozenset()))
-    assert reasons(told.status)["MonitoringReady"] == "False/CRDNotInstalled"
-    assert headline(told)["Ready"] == "True/Ready"
-
-
-def test_an_autoscaler_without_metrics_is_told_and_does_not_lower_ready() -> None:
-    of = service(SCALED)
-    blind = Scaling(active=False, reason="FailedGetResourceMetric", message="no metrics")
-    told = report(of, world(of, facts={HPA: blind}))
-    assert reasons(told.status)["AutoscalerReady"] == "False/MetricsUnavailable"
-    assert headline(told)["Ready"] == "True/Ready"
-
-
 def test_last_transition_time_moves_only_with_the_status() -> None:
     of = ready_before()
     worse = report(of, world(of, pods(1))).status
@@ -459,20 +379,3 @@ def test_what_was_found_holds_while_nobody_looks() -> None:
     later = report(again, world(again, pods(0, progressing=STEPPING))).status
     assert reasons(later)["Ready"] == "False/Unschedulable"
     assert later["lastFailure"] == found["lastFailure"]
-
-
-@pytest.mark.parametrize(
-    ("reason", "message", "told"),
-    [
-        ("NoMatchingListenerHostname", "", "none of its listeners has one of the hostnames"),
-        ("NoMatchingParent", "no such section", "no such section"),
-    ],
-)
-def test_a_refused_route_is_told_in_words_even_if_the_gateway_gives_only_a_reason(
-    reason: str, message: str, told: str
-) -> None:
-    of = service(ROUTED)
-    refused = accepted(ok=False, pending=False, reason=reason, message=message)
-    conditions = report(of, world(of, facts={ROUTE: refused})).status["conditions"]
-    routes = next(c for c in conditions if c["type"] == "RoutesReady")
-    assert routes["message"] == f"Gateway gateway/public refuses route main: {told} ({reason})"

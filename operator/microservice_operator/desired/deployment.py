@@ -39,6 +39,11 @@ class Pods:
     progressing: Condition | None = None
     failure: Condition | None = None  # pods that could not even be made, such as by a quota
 
+    @property
+    def old(self) -> int:
+        """Of an earlier revision."""
+        return max(0, self.total - self.updated)
+
 
 def build(service: MicroService, observed: Observed, platform: Platform) -> list[Manifest]:
     live = observed.children.get(Ref(KIND.kind, service.name))
