@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -21,7 +21,7 @@ from shopkit.schema import outbox, sagas
 
 Row = dict[str, Any]
 Change = Callable[[Row, random.Random], Row]
-Which = Callable[[Row], bool]
+Which = Callable[[Row, Sequence[Row]], bool]  # a row, among all of its table
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 FAR_AHEAD = datetime(2100, 1, 1, tzinfo=UTC)
@@ -36,7 +36,7 @@ class Corruption:
     table: sa.Table
     what: str
     change: Change
-    which: Which = lambda _: True
+    which: Which = lambda _, __: True
     into: sa.Table | None = None
 
     def __str__(self) -> str:
@@ -60,11 +60,22 @@ def another(column: str) -> Change:
 
 
 def having(column: str, *values: Any) -> Which:
-    return lambda row: row[column] in values
+    return lambda row, _: row[column] in values
 
 
-def _kept(row: Row) -> bool:
+def _kept(row: Row, _: Sequence[Row]) -> bool:
     return bool(row["status"] == "CHARGED" and not row["cancel_requested"])
+
+
+def _given_back(row: Row, ledger: Sequence[Row]) -> bool:
+    """A charge that was refunded whole: of an order that was cancelled."""
+    same = [r for r in ledger if r["payment_intent"] == row["payment_intent"]]
+    back = sum(abs(r["amount"]) for r in same if r["kind"] == "refund")
+    return bool(row["kind"] == "charge" and back == abs(row["amount"]))
+
+
+def _at_the_bank(row: Row, ledger: Sequence[Row]) -> bool:
+    return bool(row["kind"] == "charge" and not _given_back(row, ledger))
 
 
 def _charged_twice(row: Row, chance: random.Random) -> Row:
@@ -124,7 +135,8 @@ CORRUPTIONS: tuple[Corruption, ...] = (
     ),
     Corruption("I2", "payments", _P.payments, "amount", more("amount"), _kept),
     Corruption("I2", "payments", _P.refunds, "amount", less("amount"), having("cause", "MERCHANT")),
-    Corruption("I2", "bank", _B.ledger, "amount", more("amount"), having("kind", "charge")),
+    Corruption("I2", "bank", _B.ledger, "amount", more("amount"), _at_the_bank),
+    Corruption("I3", "bank", _B.ledger, "amount given back", more("amount"), _given_back),
     Corruption("I3", "orders", _O.orders, "state", to("state", "CANCELLED"), COMPLETED),
     Corruption("I3", "orders", _O.orders, "state to REJECTED", to("state", "REJECTED"), COMPLETED),
     Corruption(
@@ -187,7 +199,8 @@ async def spoiled(shop: InProcessShop, how: Corruption, seed: int) -> AsyncItera
     """One row, chosen by the seed, until the block ends; yields it as it was."""
     chance = random.Random(f"{how} {seed}")
     every = await shop.rows(how.service, sa.select(how.table).order_by(*how.table.primary_key))
-    row = chance.choice([dict(r._mapping) for r in every if how.which(dict(r._mapping))])
+    rows = [dict(found._mapping) for found in every]
+    row = chance.choice([row for row in rows if how.which(row, rows)])
     values = how.change(dict(row), chance)
     if how.into is not None:
         async with _extra(shop, how.service, how.into, values):
