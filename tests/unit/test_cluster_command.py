@@ -46,8 +46,11 @@ def test_a_command_that_is_too_slow_is_ended_with_its_children(tmp_path: Path) -
 
 
 def test_ctrl_c_ends_the_command_and_its_children(tmp_path: Path) -> None:
+    # Whoever started the tests in the background has had SIGINT ignored for all below.
     program = f"""
+import signal
 from e2e.cluster import command
+signal.signal(signal.SIGINT, signal.default_int_handler)
 command.run("sh", "-c", "sleep 60 & echo $! >{tmp_path}/child; wait")
 """
     root = Path(__file__).parents[2]
