@@ -43,23 +43,20 @@ def mounts(settings: Settings) -> list[dict[str, object]]:
 
 
 def kubeadm() -> dict[str, Any]:
+    """A patch of the v1beta3 that kind writes: flags are a mapping."""
     return {
         "kind": "ClusterConfiguration",
         "etcd": {"local": {"dataDir": ETCD}},
         "apiServer": {
-            "extraArgs": _arguments(API_SERVER),
+            "extraArgs": API_SERVER,
             "extraVolumes": [
                 _volume("audit-policy", POLICY_IN_NODE, "File", read_only=True),
                 _volume("audit", AUDIT_IN_NODE, "DirectoryOrCreate"),
             ],
         },
-        "controllerManager": {"extraArgs": _arguments(CONTROLLERS)},
-        "scheduler": {"extraArgs": _arguments(UNLIMITED)},
+        "controllerManager": {"extraArgs": CONTROLLERS},
+        "scheduler": {"extraArgs": UNLIMITED},
     }
-
-
-def _arguments(flags: dict[str, str]) -> list[dict[str, str]]:
-    return [{"name": name, "value": value} for name, value in flags.items()]
 
 
 def _volume(name: str, path: str, kind: str, *, read_only: bool = False) -> dict[str, object]:
