@@ -35,6 +35,7 @@ KWOK = {
         "podPlayStageParallelism": 64,
         "nodePlayStageParallelism": 8,
         "nodeLeaseDurationSeconds": 200,
+        "nodeLeaseParallelism": 4,
     },
 }
 STAGES = (
