@@ -13,6 +13,7 @@ PYTEST := $(RUN) pytest -q
 SIDE_BY_SIDE := -n $(or $(TEST_WORKERS),3) --dist loadgroup
 FAST_TESTS := tests/test_house.py tests/unit tests/golden tests/property tests/wiring tests/guard
 SHOP_TESTS := services tests/shop
+TWO_CLUSTERS := -n 2 --dist worksteal
 BESIDE := e2e/test_cases.py e2e/test_evidence.py
 HERE := -m "not api and not nodes and not long"
 TYPED := operator/microservice_operator $(patsubst %/__init__.py,%,$(wildcard services/*/*/__init__.py)) e2e/cluster e2e/demo benchmarks
@@ -54,14 +55,14 @@ test-shop: servers ## the shop without a cluster: real processes, databases, bro
 test-chart: $(UV) ## the charts, rendered by helm
 	$(PYTEST) tests/chart
 
-test-api: cluster-api ## against a real API server in which no operator is installed
-	$(PYTEST) tests/api -m "not long"
+test-api: cluster-api ## against real API servers in which no operator is installed
+	$(PYTEST) tests/api -m "not long" $(TWO_CLUSTERS)
 
 test-e2e: demo ## on the demo cluster: cases, rolling updates and kills under orders
 	$(PYTEST) $(BESIDE) -n 4 -m "not long" && $(PYTEST) e2e $(BESIDE:%=--ignore=%) -m "not long"
 
-test-long: servers ## what takes too long for every change
-	$(PYTEST) $(FAST_TESTS) $(SHOP_TESTS) -m "long and not api and not nodes" $(SIDE_BY_SIDE)
+test-long: servers cluster-api demo ## what takes too long for every change: hours
+	$(PYTEST) $(FAST_TESTS) $(SHOP_TESTS) -m "long and not api and not nodes" $(SIDE_BY_SIDE) && $(PYTEST) tests/api -m long $(TWO_CLUSTERS) && $(PYTEST) e2e -m long
 
 guard: $(UV) ## how many requests a pass may send
 	$(PYTEST) tests/guard
@@ -101,8 +102,8 @@ golden: $(UV) ## rewrite what the golden tests expect; read the diff
 image: $(UV) ## build our images; prints their names
 	$(RUN) python -m e2e.demo images
 
-cluster-api: $(UV) ## the one-node cluster of the API tests
-	$(RUN) python -m e2e.cluster up --name api
+cluster-api: $(UV) ## the two one-node clusters of the API tests, which run side by side
+	$(RUN) python -m e2e.cluster up --name api && $(RUN) python -m e2e.cluster up --name api-2
 
 servers: $(UV) ## make sure of Chromium and PostgreSQL, for the tests of the shop
 	$(RUN) python -m e2e.cluster packages chromium postgresql

@@ -12,8 +12,8 @@ from typing import Any
 import yaml
 from benchmarks.load import NAMESPACE, WARM_UP
 from benchmarks.process import Process
+from e2e.cluster import audited, command, engine, golang, lifecycle, programs, tools, versions
 from e2e.cluster import cluster as clusters
-from e2e.cluster import command, engine, golang, lifecycle, measured, programs, tools, versions
 from e2e.cluster.cluster import Cluster
 from e2e.cluster.errors import Problem
 from e2e.cluster.progress import progress
@@ -61,7 +61,7 @@ class Rig:
 
     @property
     def audit_log(self) -> Path:
-        return measured.audit_log(self.settings)
+        return audited.log(self.cluster.audit)
 
     def kubeconfig(self, account: str) -> Path:
         return self.folder / f"{account}.kubeconfig"
@@ -87,7 +87,7 @@ def fresh(settings: Settings, *, keep: bool = False) -> Iterator[Rig]:
     engine.ensure(settings)
     lifecycle.remove(rig.cluster)
     shutil.rmtree(rig.folder, ignore_errors=True)
-    rig.audit_log.parent.mkdir(parents=True)
+    rig.folder.mkdir(parents=True)
     try:
         lifecycle.up(rig.cluster)
         with progress.step("furnish the cluster", "20 s"):

@@ -11,13 +11,16 @@ from typing import Any
 
 import pytest
 from e2e.case import Cluster
+from e2e.cluster import cluster as clusters
 from e2e.cluster import command, settings, tools
+from e2e.demo import secrets
+from e2e.demo import target as demo
 from e2e.evidence import evidence
+from e2e.shop import SHOP, Shop, choose, refill
 from kubernetes import client
 from kubernetes.client.exceptions import ApiException
 
 WEB = "microservice.dev/e2e/web"
-SHOP = "shop"
 
 
 @pytest.fixture(scope="session")
@@ -33,6 +36,17 @@ def cluster(kubeconfig: Path) -> Cluster:
     chosen = settings.load()
     found = [tools.path(chosen, tool).parent for tool in (tools.KUBECTL, tools.HELM)]
     return Cluster.of(kubeconfig, *found)
+
+
+@pytest.fixture(scope="session")
+def shop(cluster: Cluster) -> Shop:
+    """With enough in stock for every order of a run."""
+    target = demo.chosen(settings.load())
+    url = target.gateway_url()
+    nodes = clusters.named(settings.load(), "demo")
+    found = Shop(cluster, nodes, url, secrets.admin(target), choose(url))
+    refill(found, 5000)
+    return found
 
 
 @pytest.fixture(scope="session")

@@ -31,6 +31,7 @@ class Record:
     failed: list[str] = field(default_factory=list)
     answers: Counter[str] = field(default_factory=Counter)
     orders: dict[str, str] = field(default_factory=dict)  # id -> expected final state
+    promises: list[dict[str, Any]] = field(default_factory=list)  # answers to POST /orders
     bought: int = 0  # units in orders that must complete
     started: float = field(default_factory=time.monotonic)
 
@@ -117,6 +118,8 @@ async def order(shop: Shop, customer: Customer, *, sku: str, card: str, expected
     headers = customer.headers | {"Idempotency-Key": quote["quote_id"]}
     body = {"quote": quote["quote"], "payment_method_id": customer.cards[card]}
     placed = (await shop.call("POST", "/api/v1/orders", json=body, headers=headers)).json()
+    promise = {"key": quote["quote_id"], "status": 202, "order_id": placed["id"]}
+    shop.record.promises.append(promise)
     shop.record.orders[placed["id"]] = expected
     shop.record.bought += expected == "COMPLETED"
     await settled(shop, customer, placed["id"])

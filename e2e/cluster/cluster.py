@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
-from e2e.cluster import cache, command, measured, tools
+from e2e.cluster import audited, cache, command, measured, tools
 from e2e.cluster.errors import Problem
 from e2e.cluster.node import NODE
 from e2e.cluster.ports import LOOPBACK
@@ -20,20 +20,22 @@ MARK = "local-cluster"  # ConfigMap in kube-system, written when a cluster is co
 @dataclass(frozen=True)
 class Shape:
     """`gateway`: the control-plane node publishes the gateway's port on this machine;
-    `measured`: as the benchmarks need it."""
+    `audited`: who asked for what is written down; `measured`: as the benchmarks need it."""
 
     workers: int
     gateway: bool
     usual: str
+    audited: bool = False
     measured: bool = False
 
 
+API = Shape(workers=0, gateway=False, usual="30 s", audited=True)
 SHAPES = {
     "demo": Shape(workers=1, gateway=True, usual="50 s"),
-    "api": Shape(workers=0, gateway=False, usual="30 s"),
-    # For a second run of the api tests at the same time: their operators would see each other.
-    "api-2": Shape(workers=0, gateway=False, usual="30 s"),
-    "bench": Shape(workers=0, gateway=False, usual="30 s", measured=True),
+    "api": API,
+    # For more runs of the api tests at the same time: their operators would see each other.
+    **{f"api-{number}": API for number in (2, 3, 4)},
+    "bench": Shape(workers=0, gateway=False, usual="30 s", audited=True, measured=True),
 }
 
 
@@ -61,6 +63,11 @@ class Cluster:
     @property
     def kubeconfig(self) -> Path:
         return self.settings.run / f"{self.name}.kubeconfig"
+
+    @property
+    def audit(self) -> Path:
+        """The same for all checkouts of a user, as the cluster is."""
+        return self.settings.cache / "audit" / self.name
 
     @property
     def log(self) -> Path:
@@ -136,9 +143,14 @@ def config(cluster: Cluster, *, gateway_port: int) -> dict[str, object]:
         ]
     # Kubernetes 1.35 is the last that runs on cgroup v1, and only if told so.
     patches: list[object] = [{"kind": "KubeletConfiguration", "failCgroupV1": False}]
+    kubeadm: dict[str, object] = {}
+    if cluster.shape.audited:
+        control_plane["extraMounts"] = [audited.mount(cluster.audit)]
+        kubeadm |= audited.kubeadm()
     if cluster.shape.measured:
-        control_plane["extraMounts"] = measured.mounts(cluster.settings)
-        patches.append(measured.kubeadm())
+        kubeadm |= measured.kubeadm()
+    if kubeadm:
+        patches.append({"kind": "ClusterConfiguration", **kubeadm})
     return {
         "kind": "Cluster",
         "apiVersion": "kind.x-k8s.io/v1alpha4",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import yaml
-from e2e.cluster import cache, command, engine, gateway_api, images, ports, tools
+from e2e.cluster import audited, cache, command, engine, gateway_api, images, kernel, ports, tools
 from e2e.cluster.cluster import MARK, SHAPES, Cluster, config
 from e2e.cluster.errors import Problem
 from e2e.cluster.node import NODE
@@ -69,8 +69,11 @@ def remove(cluster: Cluster) -> None:
 
 def _create(cluster: Cluster) -> None:
     node = images.ensure(cluster.settings, NODE)
+    kernel.widen()
     port = gateway_port() if cluster.shape.gateway else 0
     cluster.log.unlink(missing_ok=True)
+    if cluster.shape.audited:
+        audited.prepare(cluster.audit)
     with progress.step(f"create the cluster {cluster.kind_name}", cluster.shape.usual):
         _run_kind(cluster, node, port)
         if cluster.shape.workers:

@@ -6,9 +6,10 @@ import os
 import platform
 import shlex
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
-from e2e.cluster import command
+from e2e.cluster import cache, command
 from e2e.cluster.errors import Problem
 from e2e.cluster.progress import progress
 from e2e.cluster.settings import Settings
@@ -18,20 +19,30 @@ PROGRAMS = {
     "chromium": ("/usr/bin/chromium", "chromium", "chromium-browser", "google-chrome"),
     "postgresql": ("/usr/lib/postgresql/*/bin/postgres", "postgres"),
 }
+INSTALL = ("apt-get", "install", "-y", "-qq")
+OTHERS_FIRST = ("-o", "DPkg::Lock::Timeout=600")  # seconds
 QUIETLY = {"DEBIAN_FRONTEND": "noninteractive"}
 
 
 def ensure(settings: Settings, *names: str, why: str) -> None:
     """Install what is missing of these packages."""
-    missing = [name for name in names if not _installed(name)]
-    if not missing:
+    if not (missing := _missing(names)):
         return
-    install = ["apt-get", "install", "-y", "-qq", *missing]
-    _permit(settings, why, shlex.join(install))
+    _permit(settings, why, shlex.join([*INSTALL, *missing]))
+    with cache.locked(settings.cache / ".packages.lock"):  # `apt-get update` does not wait
+        if missing := _missing(names):
+            _install(settings, missing)
+
+
+def _install(settings: Settings, names: Sequence[str]) -> None:
     log = settings.cache / "logs" / "apt.log"
-    with progress.step(f"install the Debian packages {', '.join(missing)}", "20 s"):
+    with progress.step(f"install the Debian packages {', '.join(names)}", "20 s"):
         command.run("apt-get", "update", "-qq", log=log, env=QUIETLY)
-        command.run(*install, log=log, env=QUIETLY)
+        command.run(*INSTALL, *OTHERS_FIRST, *names, log=log, env=QUIETLY)
+
+
+def _missing(names: Sequence[str]) -> list[str]:
+    return [name for name in names if not _installed(name)]
 
 
 def _installed(name: str) -> bool:

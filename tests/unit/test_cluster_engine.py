@@ -2,6 +2,7 @@
 
 import json
 import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -73,6 +74,27 @@ def test_packages_that_are_there_are_not_installed(machine: Machine, tmp_path: P
     machine.has("dpkg-query", "printf installed")
     packages.ensure(settings(tmp_path, install=False), "iptables", why="it is needed")
     assert "apt-get" not in machine.ran()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may install")
+def test_two_runs_install_one_after_the_other(machine: Machine, tmp_path: Path) -> None:
+    """One that needs the same package finds it there when it is its turn."""
+    there = tmp_path / "there"
+    machine.has("dpkg-query", f"test -e {there} && printf installed")
+    machine.has("apt-get", f'if [ "$1" = install ]; then sleep 0.5; touch {there}; fi')
+    runs = [
+        threading.Thread(
+            target=packages.ensure,
+            args=(settings(tmp_path), "chromium"),
+            kwargs={"why": "a browser is needed"},
+        )
+        for _ in range(2)
+    ]
+    for run in runs:
+        run.start()
+    for run in runs:
+        run.join(20)
+    assert machine.ran().count("apt-get install") == 1
 
 
 def test_a_process_that_took_over_the_number_of_our_engine_is_left_alone(
