@@ -8,8 +8,8 @@ from contextlib import asynccontextmanager
 import httpx
 from tests.shop.shop_in_process import ADMIN, NAMES, InProcessShop
 
+from shop.admin import SERVICES, Ports
 from shop.audit.auditing import Scope, Verdict, audit
-from shop.audit.reading import AUDITED, Admin
 from shopkit.clock import SystemClock
 from shopkit.testing import token
 
@@ -28,10 +28,10 @@ class AdminPorts(httpx.AsyncBaseTransport):
 
 
 @asynccontextmanager
-async def admin_of(shop: InProcessShop, scopes: str = "ops") -> AsyncIterator[Admin]:
-    urls = {name: f"http://{name}" for name in AUDITED if name in NAMES}
+async def admin_of(shop: InProcessShop, scopes: str = "ops") -> AsyncIterator[Ports]:
+    urls = {name: f"http://{name}" for name in SERVICES if name in NAMES}
     async with httpx.AsyncClient(transport=AdminPorts(shop)) as http:
-        yield Admin(http, urls, token(shop.signer, ADMIN, scopes))
+        yield Ports(http, urls, token(shop.signer, ADMIN, scopes, clock=shop.clock))
 
 
 async def verdict_on(shop: InProcessShop, scope: Scope | None = None) -> Verdict:

@@ -4,6 +4,7 @@ import re
 import uuid
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import Error, Locator, Page, Request, Response, expect
 
 from shop.testing import RunningShop
@@ -52,12 +53,13 @@ def is_foreign(url: str) -> bool:
     return not url.startswith(("http://127.0.0.1:", "data:", "blob:"))
 
 
-def picture(page: Page, name: str) -> None:
+def picture(page: Page, name: str, *, whole: bool = False) -> None:
     PICTURES.mkdir(parents=True, exist_ok=True)
     page.evaluate("document.getElementById('toast').hidden = true")
     # Not "networkidle": the stream of an open order never ends.
     page.wait_for_function("[...document.images].every(image => image.complete)")
-    page.screenshot(path=PICTURES / f"{name}.png")
+    page.evaluate("document.activeElement.blur(); scrollTo(0, 0)" if whole else "0")
+    page.screenshot(path=PICTURES / f"{name}.png", full_page=whole)
 
 
 def yours(page: Page, name: str) -> Locator:
@@ -97,3 +99,20 @@ def order_with(page: Page, card: str) -> None:
 
 def has_state(page: Page, state: str) -> None:
     expect(page.locator("[data-state]")).to_have_attribute("data-state", state)
+
+
+def tab_to(page: Page, selector: str) -> None:
+    """Moves the focus as a keyboard user does."""
+    for _ in range(80):
+        page.keyboard.press("Tab")
+        if page.evaluate("s => document.activeElement.matches(s)", selector):
+            return
+    pytest.fail(f"{selector} cannot be reached with Tab")
+
+
+# Controls that a screen reader could not name.
+UNNAMED = """() => [...document.querySelectorAll('input, select, button, a[href], img')]
+  .filter(node => node.checkVisibility() && !node.closest('[aria-hidden]'))
+  .filter(node => !(node.ariaLabel || node.labels?.length || node.textContent.trim()
+    || node.getAttribute('alt') !== null || node.querySelector('img[alt]:not([alt=""])')))
+  .map(node => node.outerHTML)"""

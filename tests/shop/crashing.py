@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -14,13 +15,15 @@ import pytest
 import sqlalchemy as sa
 from tests.shop.shop_in_process import ADMIN, HASTE, Customer, InProcessShop, Json, keyed
 
+import auth.tables
 import bank.tables
 from payments.domain import payment_id
 from shopkit.errors import Unavailable
 from shopkit.messages import Message
-from shopkit.testing import token, until
+from shopkit.testing import until
 
 PATIENCE = 30.0
+GIVEN_BACK = 300
 # What a dead worker leaves leased is waited for in most of the cases.
 SHORT_LEASES = {"PAYMENT_LEASE": 0.8, "PROVIDER_DEADLINE": 0.5, "DRAIN_TIMEOUT": 0.5}
 
@@ -63,12 +66,12 @@ class SturdyShop(InProcessShop):
                 answer = await self.http.request(method, path, json=body, headers=dict(headers))
                 if answer.status_code < 500:
                     assert answer.is_success, f"{method} {path}: {answer.text}"
-                    return answer.json()
+                    return answer.json() if answer.content else None
             assert time.monotonic() < end, f"{method} {path}: no answer"
             await asyncio.sleep(0.05)
 
     def admin(self) -> dict[str, str]:
-        return {"Authorization": f"Bearer {token(self.signer, ADMIN, 'customer admin')}"}
+        return self.signed_in(ADMIN, "customer admin")
 
     async def charged(self, order_id: str) -> bool:
         """Whether money moved at the bank."""
@@ -81,10 +84,15 @@ class SturdyShop(InProcessShop):
 
 
 @asynccontextmanager
-async def open_sturdy_shop(folder: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Any]:
-    for name, value in {**HASTE, **SHORT_LEASES}.items():
+async def open_sturdy_shop(
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    databases: Mapping[str, str] | None = None,
+    **settings: object,
+) -> AsyncIterator[SturdyShop]:
+    for name, value in {**HASTE, **SHORT_LEASES, **settings}.items():
         monkeypatch.setenv(name, str(value))
-    shop = SturdyShop(folder)
+    shop = SturdyShop(folder, databases=dict(databases or {}))
     await shop.start()
     try:
         await shop.stock("tea", 10_000)
@@ -120,33 +128,41 @@ async def _ends(shop: SturdyShop, state: str, sku: str, card: str) -> None:
 
 async def sent_again(shop: SturdyShop) -> None:
     """The first command is lost on its way."""
-    lost: list[str] = []
+    await bought_without_the_first(shop, "ReserveStock")
 
-    def copies(message: Message) -> int:
-        if message.type == "ReserveStock" and not lost:
-            lost.append(message.id)
-            return 0
-        return 1
 
-    shop.broker.copies = copies
+async def bought_without_the_first(shop: SturdyShop, type: str) -> None:
+    shop.broker.copies = losing_the_first(type)
     await bought(shop)
     shop.heal()
 
 
+def losing_the_first(type: str) -> Callable[[Message], int]:
+    lost: list[str] = []
+
+    def copies(message: Message) -> int:
+        if message.type == type and not lost:
+            lost.append(message.id)
+            return 0
+        return 1
+
+    return copies
+
+
 async def approved(shop: SturdyShop) -> None:
-    customer, order = await _asked(shop)
-    await _click(shop, order["action_url"])
+    customer, order = await asked(shop)
+    await click(shop, order["action_url"])
     order = await customer.ends(order["id"])
     assert order["state"] == "COMPLETED", order["timeline"]
 
 
-async def _asked(shop: SturdyShop) -> tuple[Customer, Json]:
+async def asked(shop: SturdyShop) -> tuple[Customer, Json]:
     customer = shop.customer()
     order_id = await customer.buy({"tea": 1}, "tok_requires_action")
     return customer, await customer.reaches(order_id, "PAYMENT_ACTION")
 
 
-async def _click(shop: SturdyShop, url: str) -> None:
+async def click(shop: SturdyShop, url: str) -> None:
     """A person clicks again when the bank's page does not answer."""
     while True:
         with suppress(httpx.TransportError):
@@ -156,7 +172,7 @@ async def _click(shop: SturdyShop, url: str) -> None:
 
 
 async def cancelled(shop: SturdyShop) -> None:
-    customer, order = await _asked(shop)
+    customer, order = await asked(shop)
     await cancel(shop, customer, order["id"])
 
 
@@ -191,18 +207,59 @@ def _once(method: str, path: str) -> Callable[[httpx.Request], bool]:
 
 async def given_back(shop: SturdyShop) -> None:
     """The merchant gives a part of the money back."""
+    order_id = await sold(shop)
+    await give_back(shop, order_id)
+    await until(lambda: refunded(shop, order_id), PATIENCE)
+
+
+async def sold(shop: SturdyShop) -> str:
     customer = shop.customer()
-    order_id = await customer.buy({"tea": 2})
-    assert (await customer.ends(order_id))["state"] == "COMPLETED"
+    order = await customer.ends(await customer.buy({"tea": 2}))
+    assert order["state"] == "COMPLETED", order["timeline"]
+    return str(order["id"])
+
+
+async def give_back(shop: SturdyShop, order_id: str) -> None:
+    path = f"/api/v1/payments/{payment_id(order_id)}/refunds"
+    await shop.called("POST", path, {"amount": GIVEN_BACK}, keyed(shop.admin()))
+
+
+async def refunded(shop: SturdyShop, order_id: str) -> bool:
     path = f"/api/v1/payments/{payment_id(order_id)}"
-    await shop.called("POST", f"{path}/refunds", {"amount": 300}, keyed(shop.admin()))
-    shop.given_back[order_id] = 300
+    payment = await shop.called("GET", path, None, shop.admin())
+    return bool(payment["refunded"] == GIVEN_BACK)
 
-    async def refunded() -> bool:
-        payment = await shop.called("GET", path, None, shop.admin())
-        return bool(payment["refunded"] == 300)
 
-    await until(refunded, PATIENCE)
+PASSWORD = "a long enough password"
+
+
+async def erased(shop: SturdyShop) -> None:
+    """Somebody wants to be forgotten while an order is open; the first EraseUser is lost."""
+    who = await registered(shop)
+    order = await who.reaches(await who.buy({"tea": 1}, "tok_requires_action"), "PAYMENT_ACTION")
+    shop.broker.copies = losing_the_first("EraseUser")
+    await shop.called("DELETE", "/api/v1/users/me", None, who.headers)
+    await click(shop, order["action_url"])
+    await until(lambda: forgotten(shop, who.id), PATIENCE)
+    shop.heal()
+
+
+async def registered(shop: InProcessShop) -> Customer:
+    """With an account at auth, whose tokens these are not: the same keys sign both."""
+    email = f"kim-{uuid.uuid4().hex[:12]}@shop.example"
+    body = {"email": email, "password": PASSWORD, "name": "Kim Lee"}
+    await shop.called("POST", "/api/v1/users", body, keyed({}))
+    login = await shop.called("POST", "/api/v1/tokens", {"email": email, "password": PASSWORD}, {})
+    bearer = {"Authorization": f"Bearer {login['access_token']}"}
+    me = await shop.called("GET", "/api/v1/users/me", None, bearer)
+    return Customer(shop, me["id"])
+
+
+async def forgotten(shop: InProcessShop, user_id: str) -> bool:
+    with suppress(KeyError, Unavailable):  # it died just now
+        users = auth.tables.users
+        return not await shop.rows("auth", sa.select(users.c.id).where(users.c.id == user_id))
+    return False
 
 
 JOURNEYS: tuple[Journey, ...] = (
@@ -214,4 +271,5 @@ JOURNEYS: tuple[Journey, ...] = (
     cancelled,
     compensated,
     given_back,
+    erased,
 )

@@ -2,23 +2,22 @@
 
 import os
 import re
-import shutil
 import uuid
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Route, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 from tests.shop.browsing import (
     ROOT,
-    breach,
+    UNNAMED,
     check_out,
     has_state,
-    is_foreign,
     order_with,
     picture,
     put_in_cart,
     register,
+    tab_to,
     visit,
     yours,
 )
@@ -26,59 +25,14 @@ from tests.shop.browsing import (
 from shop.customer import visiting
 from shop.testing import RunningShop, running
 
-CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-]
-DESKTOP, PHONE = {"width": 1280, "height": 860}, {"width": 390, "height": 844}
-# The pages are quick; a machine that builds something beside them is not.
-PATIENCE = 30_000
-
-
+PHONE = {"width": 390, "height": 844}
 pytestmark = pytest.mark.xdist_group("browser")
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if shutil.which(CHROMIUM) is None:
-        reason = "needs Chromium: apt-get install chromium, or CHROMIUM=/path/of/it"
-        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(reason)
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield started
-        started.close()
-
-
-@pytest.fixture(scope="module")
 def shop(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningShop]:
-    expect.set_options(timeout=PATIENCE)
     with running(tmp_path_factory.mktemp("shop")) as opened:
         yield opened
-
-
-@pytest.fixture(params=[DESKTOP], ids=["desktop"])
-def context(browser: Browser, request: pytest.FixtureRequest) -> Iterator[BrowserContext]:
-    opened = browser.new_context(viewport=request.param, reduced_motion="reduce")
-    opened.set_default_timeout(PATIENCE)
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def page(context: BrowserContext, shop: RunningShop) -> Iterator[Page]:
-    """Fails the test for a script error, a breach of the CSP, or a request to anybody else."""
-    page, trouble = context.new_page(), list[str]()
-    page.on("pageerror", lambda error: trouble.append(str(error)))
-    page.on("console", lambda said: trouble.append(said.text) if breach(said.text) else None)
-    page.on("request", lambda asked: trouble.append(asked.url) if is_foreign(asked.url) else None)
-    visit(page, shop.url)
-    yield page
-    assert trouble == []
 
 
 def test_a_person_finds_something_buys_it_and_watches_it_arrive(
@@ -234,13 +188,22 @@ def test_signing_out_ends_the_session(page: Page, shop: RunningShop) -> None:
     expect(page.get_by_role("heading", name="Welcome")).to_be_visible()
 
 
-def tab_to(page: Page, selector: str) -> None:
-    """Moves the focus as a keyboard user does."""
-    for _ in range(80):
-        page.keyboard.press("Tab")
-        if page.evaluate("s => document.activeElement.matches(s)", selector):
-            return
-    pytest.fail(f"{selector} cannot be reached with Tab")
+def test_a_person_deletes_the_account_and_cannot_sign_in_again(
+    page: Page, shop: RunningShop
+) -> None:
+    check_out(page, shop, "tide-mug")
+    yours(page, "Kim").click()
+    email = page.locator(".lead").inner_text().removeprefix("You are signed in as ").rstrip(".")
+    page.get_by_label("Delete my account").check()
+    page.get_by_role("button", name="Delete account").click()
+    expect(page.get_by_role("status")).to_contain_text("is being deleted")
+    expect(yours(page, "Sign in")).to_be_visible()
+    yours(page, "Sign in").click()
+    panel = page.locator("form", has=page.get_by_role("heading", name="Sign in"))
+    panel.get_by_label("Email").fill(email)
+    panel.get_by_label("Password").fill("a long enough password")
+    panel.get_by_role("button", name="Sign in").click()
+    expect(panel.get_by_role("alert")).to_contain_text("is wrong")
 
 
 def test_a_whole_order_needs_no_mouse(page: Page) -> None:
@@ -270,13 +233,6 @@ def test_a_whole_order_needs_no_mouse(page: Page) -> None:
     tab_to(page, "button.wide")
     page.keyboard.press("Enter")
     has_state(page, "COMPLETED")
-
-
-UNNAMED = """() => [...document.querySelectorAll('input, select, button, a[href], img')]
-  .filter(node => node.checkVisibility() && !node.closest('[aria-hidden]'))
-  .filter(node => !(node.ariaLabel || node.labels?.length || node.textContent.trim()
-    || node.getAttribute('alt') !== null || node.querySelector('img[alt]:not([alt=""])')))
-  .map(node => node.outerHTML)"""
 
 
 def test_every_control_has_a_name(page: Page, shop: RunningShop) -> None:

@@ -27,11 +27,14 @@ WAYS: dict[Journey, str] = {
     crashing.cancelled: "cancel_order cancel_charge charge_cancelled cancel_intent",
     crashing.compensated: "create_refund list_refunds refund_settled payment_postponed",
     crashing.given_back: "refund_payment",
+    crashing.erased: "erase_user user_erased",
 }
 
 
 def way_to(point: str) -> Journey:
-    step = point.split(".")[1]
+    service, step, _ = point.split(".")
+    if service == "auth":
+        return crashing.erased
     return next((way for way, steps in WAYS.items() if step in steps.split()), crashing.bought)
 
 

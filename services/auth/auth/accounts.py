@@ -32,6 +32,13 @@ async def by_id(tx: Tx, user_id: str) -> sa.Row[Any] | None:
     return await tx.one(sa.select(users).where(users.c.id == user_id))
 
 
+async def remove(tx: Tx, user_id: str) -> None:
+    """With sessions and refresh tokens, which the database deletes by itself."""
+    if user := await by_id(tx, user_id):
+        await forget_failures(tx, user.email)
+        await tx.execute(sa.delete(users).where(users.c.id == user_id))
+
+
 async def failures(tx: Tx, email: str, *, lock: bool = False) -> Failures | None:
     query = sa.select(login_failures).where(login_failures.c.account == domain.fingerprint(email))
     row = await tx.one(query.with_for_update() if lock else query)

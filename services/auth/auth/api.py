@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Cookie, Depends, Request, Response
 
-from auth import accounts, sessions
+from auth import accounts, erasure, sessions
 from auth.domain import CUSTOMER
 from auth.limiter import PerAddress
 from auth.models import (
@@ -20,6 +20,7 @@ from auth.sign_in import SignIn
 from auth.tables import users
 from shopkit.auth import SignedIn
 from shopkit.db import Tx
+from shopkit.engine import SagaEngine
 from shopkit.errors import Problem, Slug
 from shopkit.http import Db
 from shopkit.idempotency import Answer, Idempotent
@@ -31,6 +32,11 @@ keys_router = APIRouter()
 def _sign_in(request: Request) -> SignIn:
     sign_in: SignIn = request.app.state.sign_in
     return sign_in
+
+
+def _engine(request: Request) -> SagaEngine:
+    engine: SagaEngine = request.app.state.erasure
+    return engine
 
 
 UsesSignIn = Annotated[SignIn, Depends(_sign_in)]
@@ -98,8 +104,24 @@ async def rename(body: Rename, caller: SignedIn, db: Db) -> Profile:
 async def _profile(tx: Tx, user_id: str) -> Profile:
     user = await accounts.by_id(tx, user_id)
     if user is None:
-        raise Problem(Slug.UNAUTHENTICATED, "This account no longer exists.")
+        raise _no_account()
     return Profile(id=user.id, email=user.email, name=user.name, scopes=user.scopes.split())
+
+
+def _no_account() -> Problem:
+    return Problem(Slug.UNAUTHENTICATED, "This account no longer exists.")
+
+
+@router.delete("/users/me", status_code=202, response_model=Accepted)
+async def erase(
+    caller: SignedIn, db: Db, sign_in: UsesSignIn, engine: Annotated[SagaEngine, Depends(_engine)]
+) -> Response:
+    """Nobody can sign in from now on; everything is forgotten once no order or payment is open."""
+    async with db.transaction("ask_to_erase") as tx:
+        if not await erasure.ask(tx, engine, caller.id):
+            raise _no_account()
+    body = Accepted().model_dump_json()
+    return sign_in.without_cookie(Response(body, 202, media_type="application/json"))
 
 
 @router.post("/users/me/password", status_code=204)

@@ -2,7 +2,8 @@
 
 import asyncio
 
-from auth import accounts, api, sessions
+from auth import accounts, api, audit, sessions
+from auth.erasure import Erasure
 from auth.first_admin import FirstAdmin
 from auth.limiter import AddressLimiter
 from auth.login import PasswordCheck
@@ -17,15 +18,16 @@ SWEEP_SECONDS = 600
 
 
 def create_app(settings: AuthSettings, world: World | None = None) -> Service:
-    service = Service("auth", settings, world, package="auth", schema=1, paths=PATHS)
+    service = Service("auth", settings, world, package="auth", schema=2, paths=PATHS)
     passwords = Passwords()
     first_admin = FirstAdmin(service, settings, passwords)
     check = PasswordCheck(service, passwords, first_admin)
     service.app.state.sign_in = SignIn(service, settings, _signer(settings), passwords, check)
+    service.app.state.erasure = service.saga(Erasure())
     service.app.state.limiter = AddressLimiter(settings.rate_limit)
     service.routes(api.router)
     service.routes(api.keys_router)
-    service.audited()
+    service.audited(audit.AUDIT)
     _background(service, first_admin)
     return service
 

@@ -34,7 +34,7 @@ class PasswordCheck:
             user = await self._unlocked(email)
             right = await self._passwords.check(user and user.password_hash, password)
             await self._remember(email, right)
-        if user is None or not right:
+        if user is None or not right or user.erasing_since is not None:
             self._logins.labels("refused").inc()
             raise Problem(Slug.UNAUTHENTICATED, "The email or the password is wrong.")
         self._logins.labels("ok").inc()

@@ -45,7 +45,9 @@ class SignIn:
         return self._answer(user, outcome.refresh_token, request)
 
     async def _owner(self, tx: Tx, outcome: Renewed | Refresh) -> sa.Row[Any] | None:
-        return await accounts.by_id(tx, outcome.user_id) if isinstance(outcome, Renewed) else None
+        """None too when a login crossed the wish to be forgotten."""
+        user = await accounts.by_id(tx, outcome.user_id) if isinstance(outcome, Renewed) else None
+        return None if user is None or user.erasing_since is not None else user
 
     def _refused(self, outcome: Renewed | Refresh) -> Problem:
         if outcome is Refresh.REVOKE_SESSION:
@@ -70,8 +72,9 @@ class SignIn:
         _set_cookie(response, refresh, age, secure=request.url.scheme == "https")
         return response
 
-    def without_cookie(self) -> Response:
-        response = Response(status_code=204)
+    def without_cookie(self, response: Response | None = None) -> Response:
+        """A 204 when there is nothing else to say."""
+        response = response or Response(status_code=204)
         _set_cookie(response, "", 0, secure=False)
         return response
 

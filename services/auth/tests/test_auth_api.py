@@ -339,3 +339,14 @@ async def test_too_many_requests_from_one_address_are_slowed_down(
         others = await register(http)
     await service.kill()
     assert (statuses, others.status_code) == ([401, 401, 429], 202)
+
+
+async def test_who_wants_to_go_is_signed_out_everywhere_and_may_ask_twice(
+    http: httpx.AsyncClient,
+) -> None:
+    """What follows in the other services: tests/shop/test_erasure.py."""
+    caller = await signed_in(http)
+    answers = [await http.delete("/users/me", headers=caller) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [202, 202]
+    assert (await http.post("/tokens/refresh")).status_code == 401
+    assert (await http.delete("/users/me")).status_code == 401

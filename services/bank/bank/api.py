@@ -33,6 +33,19 @@ async def create_intent(request: Request, bank: Operations) -> Response:
     return await bank.run(request, "create_intent", bank.create)
 
 
+@router.get("/v1/payment_intents")
+async def list_intents(
+    request: Request,
+    bank: Operations,
+    starting_after: str = "",
+    limit: Annotated[int, Query(ge=1, le=100)] = 100,
+) -> Json:
+    async with request.app.state.db.read() as tx:
+        found = await store.intents_after(tx, starting_after, limit + 1)
+    page = [bank.shown(intent) for intent in found[:limit]]
+    return {"object": "list", "has_more": len(found) > limit, "data": page}
+
+
 @router.post("/v1/payment_intents/{intent_id}/confirm")
 async def confirm_intent(intent_id: str, request: Request, bank: Operations) -> Response:
     await _think(request, intent_id)

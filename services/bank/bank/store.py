@@ -23,6 +23,12 @@ async def intent(tx: Tx, intent_id: str) -> Intent:
     return _intent(row)
 
 
+async def intents_after(tx: Tx, intent_id: str, limit: int) -> Sequence[Intent]:
+    """In the order of their ids."""
+    page = sa.select(intents).where(intents.c.id > intent_id).order_by(intents.c.id)
+    return [_intent(row) for row in await tx.all(page.limit(limit))]
+
+
 async def save_intent(tx: Tx, intent: Intent) -> None:
     """Stores a transition; the step to succeeded is the one that moves money."""
     changed = {

@@ -226,3 +226,14 @@ async def test_the_books_survive_a_death(bank_settings: BankSettings) -> None:
         assert (await confirmed(http, intent["id"], "k1")).headers["Idempotent-Replayed"]
         assert await booked(http) == [("charge", 500)]
     await again.stop()
+
+
+async def test_all_intents_come_in_pages(http: Client) -> None:
+    ids = sorted([(await created(http))["id"] for _ in range(5)])
+    seen: list[str] = []
+    page: dict[str, Any] = {"has_more": True}
+    while page["has_more"]:
+        query = {"limit": "2", **({"starting_after": seen[-1]} if seen else {})}
+        page = (await http.get("/v1/payment_intents", params=query)).json()
+        seen += [intent["id"] for intent in page["data"]]
+    assert seen == ids

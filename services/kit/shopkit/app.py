@@ -9,7 +9,7 @@ import httpx
 import structlog
 from fastapi import APIRouter
 
-from shopkit import audit, gauges, idempotency, inbox
+from shopkit import audit, gauges, idempotency, inbox, letters, switches
 from shopkit.auth import AUDIENCE, ISSUER, Verifier
 from shopkit.chassis import Chassis
 from shopkit.client import Client
@@ -26,6 +26,7 @@ from shopkit.registry import AnswerFrom, Do, Handler, Handlers
 from shopkit.relay import Relay
 from shopkit.saga import SagaDefinition
 from shopkit.settings import Settings
+from shopkit.switches import Disturbed, Switches
 from shopkit.tasks import Run, Tasks
 from shopkit.transport import Transport
 from shopkit.transport.memory import MemoryTransport
@@ -63,19 +64,23 @@ class Service:
         self.db = Database(name, settings, self.clock, self.ids, self.world.points)
         self.probes = Probes(self.db, schema, self.drain)
         self.verifier = self._verifier()
+        self.switches = Switches(self.clock, self.ids)
         self._handlers = Handlers()
         self._clients: list[httpx.AsyncClient] = []
         self._runs: dict[str, Run] = {}
+        self._running = asyncio.Event()
         self._at_rest()
         self._chassis = self._assemble(_transport(name, settings, self.world))
         self._make_apps()
 
     def _assemble(self, transport: Transport) -> Chassis:
         points, metrics = self.world.points, self.metrics
-        return Chassis(self.db, transport, self.settings, self.clock, self.ids, points, metrics)
+        common = (self.db, transport, self.settings, self.clock, self.ids)
+        return Chassis(*common, points, metrics, self.switches)
 
     def _at_rest(self) -> None:
-        self._running = asyncio.Event()
+        # The same event for ever: somebody may wait for the start before it is called.
+        self._running.clear()
         self._housekeeping, self._work = Tasks(self.name), Tasks(self.name)
 
     def _make_apps(self) -> None:
@@ -83,6 +88,11 @@ class Service:
         self.app = public_app(self.name, self.version, self.probes, around)
         self.admin = admin_app(self.name, self.metrics)
         self.app.state.service = self.admin.state.service = self
+        if self.settings.shop_faults:
+            self.app.add_middleware(Disturbed, switches=self.switches)
+            self.admin_routes(switches.routes(self, self.switches))
+        if self.schema:
+            self.admin_routes(letters.routes(self.db, self._handlers))
 
     def _verifier(self) -> Verifier | None:
         jwks = self.settings.token_jwks

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Query
 from prometheus_client import Gauge
 from pydantic import BaseModel, ConfigDict
 
+from shopkit import state
 from shopkit.auth import Ops
 from shopkit.db import Tx
 from shopkit.schema import dead_letters, outbox, sagas
@@ -53,7 +54,10 @@ class DeadLetter(_Answer):
 
 
 class Report(_Answer):
+    """`consumers`: whether the service handles messages and does its own work (CONSUMERS=on)."""
+
     service: str
+    consumers: bool
     open: tuple[OpenWork, ...]
     dead_letters: tuple[DeadLetter, ...]
     violations: tuple[Violation, ...]
@@ -95,13 +99,16 @@ def install(service: "Service", audit: Audit) -> None:
         ["invariant"],
         registry=service.metrics.registry,
     )
+    latest: dict[str, int] = {}
+    service.admin_routes(state.routes(service, latest))
     checks, names = (overdue, *audit.cheap), ("I7", *audit.invariants)
 
     async def refresh() -> None:
         async with service.db.read() as tx:
             found = [violation for check in checks for violation in await check(tx)]
-        for name in names:
-            gauge.labels(name).set(sum(v.invariant == name for v in found))
+        latest.update({name: sum(v.invariant == name for v in found) for name in names})
+        for name, count in latest.items():
+            gauge.labels(name).set(count)
 
     service.every("audit", EVERY, refresh)
 
@@ -112,7 +119,7 @@ def _routes(service: "Service", audit: Audit) -> APIRouter:
     @router.get("")
     async def report(_: Ops) -> Report:
         async with service.db.read() as tx:
-            return await _report(tx, audit)
+            return await _report(tx, audit, consumers=service.settings.consumers)
 
     @router.get("/facts")
     async def facts(
@@ -126,11 +133,12 @@ def _routes(service: "Service", audit: Audit) -> APIRouter:
     return router
 
 
-async def _report(tx: Tx, audit: Audit) -> Report:
+async def _report(tx: Tx, audit: Audit, *, consumers: bool) -> Report:
     works = [work for find in (_sagas, _outbox, *audit.open) for work in await find(tx)]
     checks = (overdue, *audit.cheap, *audit.thorough)
     return Report(
         service=tx.service,
+        consumers=consumers,
         open=tuple(work for work in works if work.count),
         dead_letters=await letters(tx),
         violations=tuple([violation for check in checks for violation in await check(tx)]),

@@ -8,6 +8,7 @@ from shopkit.faults import CrashPoints
 from shopkit.ids import Ids
 from shopkit.metrics import Metrics
 from shopkit.settings import Settings
+from shopkit.switches import Switches
 from shopkit.transport import Transport
 
 
@@ -22,3 +23,4 @@ class Chassis:
     ids: Ids
     points: CrashPoints
     metrics: Metrics
+    switches: Switches

@@ -99,7 +99,7 @@ class Consumer:
         except DatabaseAway:
             raise
         except Exception as error:
-            await self._bury(inbox.failure(delivery, f"{type(error).__name__}: {error}"))
+            await self._bury(inbox.failure(delivery, error))
             return "dead_letter"
 
     def _refuse_poison(self, delivery: Delivery) -> None:
@@ -134,5 +134,4 @@ class Consumer:
     async def _bury(self, failed: inbox.Failure) -> None:
         self._log.error("dead_letter", type=failed.type, message_id=failed.message_id)
         async with self._c.database.transaction("dead_letter") as tx:
-            if not await inbox.was_handled(tx, failed):
-                await inbox.bury(tx, failed)
+            await inbox.bury(tx, failed)

@@ -28,6 +28,9 @@ class CrashPoints:
         """Die when `name` is passed for the `hit`th time from now."""
         self._armed[name] = hit
 
+    def disarm(self) -> None:
+        self._armed.clear()
+
     def point(self, service: str, step: str, moment: Moment, effect: Effect) -> None:
         """A dead process has no effects: whatever it still runs dies at its next point."""
         if service in self._dead:

@@ -17,12 +17,17 @@ async def refresh(tx: Tx, metrics: Metrics) -> None:
     await _sagas(tx, metrics)
 
 
-async def _outbox(tx: Tx, metrics: Metrics) -> None:
+async def waiting(tx: Tx) -> tuple[int, float]:
+    """Messages not published yet, and the age of the oldest in seconds."""
     oldest = sa.func.min(outbox.c.created_at)
     row = await tx.one(sa.select(sa.func.count().label("pending"), oldest.label("oldest")))
-    if row is not None:
-        metrics.outbox_pending.set(row.pending)
-        metrics.outbox_oldest.set(_age(tx, row.oldest))
+    return (row.pending, _age(tx, row.oldest)) if row is not None else (0, 0.0)
+
+
+async def _outbox(tx: Tx, metrics: Metrics) -> None:
+    pending, age = await waiting(tx)
+    metrics.outbox_pending.set(pending)
+    metrics.outbox_oldest.set(age)
 
 
 async def _dead_letters(tx: Tx, metrics: Metrics) -> None:
@@ -33,14 +38,19 @@ async def _dead_letters(tx: Tx, metrics: Metrics) -> None:
     _replace(metrics.dead_letter_max_count, {row.type: row.most for row in rows})
 
 
-async def _sagas(tx: Tx, metrics: Metrics) -> None:
+async def unfinished(tx: Tx) -> dict[str, tuple[int, float]]:
+    """State -> how many sagas are in it, and the age of the oldest in seconds."""
     c = sagas.c
-    unfinished = sa.or_(c.pending_type.is_not(None), c.deadline_at.is_not(None))
+    open_ones = sa.or_(c.pending_type.is_not(None), c.deadline_at.is_not(None))
     active, oldest = sa.func.count().label("active"), sa.func.min(c.created_at).label("oldest")
-    counted = sa.select(c.state, active, oldest).where(unfinished)
-    rows = await tx.all(counted.group_by(c.state))
-    _replace(metrics.saga_active, {row.state: row.active for row in rows})
-    _replace(metrics.saga_oldest, {row.state: _age(tx, row.oldest) for row in rows})
+    rows = await tx.all(sa.select(c.state, active, oldest).where(open_ones).group_by(c.state))
+    return {row.state: (row.active, _age(tx, row.oldest)) for row in rows}
+
+
+async def _sagas(tx: Tx, metrics: Metrics) -> None:
+    found = await unfinished(tx)
+    _replace(metrics.saga_active, {state: count for state, (count, _) in found.items()})
+    _replace(metrics.saga_oldest, {state: age for state, (_, age) in found.items()})
 
 
 def _replace(gauge: Gauge, values: dict[Any, float]) -> None:

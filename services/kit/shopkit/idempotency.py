@@ -141,6 +141,11 @@ async def _idempotent(
 Idempotent = Annotated[IdempotentRequest, Depends(_idempotent)]
 
 
+async def forget(tx: Tx, user: str) -> None:
+    """The stored answers to this user: they may show what the user did."""
+    await tx.execute(sa.delete(idempotency_keys).where(idempotency_keys.c.caller == user))
+
+
 async def clean(tx: Tx) -> None:
     old = idempotency_keys.c.created_at < tx.time(-KEPT)
     await tx.execute(sa.delete(idempotency_keys).where(old))

@@ -12,7 +12,7 @@ from shopkit.ids import uuid5
 from shopkit.messages import Command, Message
 from shopkit.registry import Handler, Handlers
 from shopkit.schema import dead_letters, inbox
-from shopkit.transport import Delivery
+from shopkit.transport import Parcel
 
 KEPT = 7 * 86_400.0
 _NAMELESS = "6ba7b811-9dad-11d1-80b4-00c04fd430c8"
@@ -26,7 +26,7 @@ async def handle(tx: Tx, handlers: Handlers, message: Message) -> Outcome:
     new = await tx.insert_new(inbox, _row(tx, message))
     if new:
         await handler.do(tx, command)
-        await _forget_failures(tx, message)
+    await _forget_failures(tx, message)
     await _answer(tx, handler, command)
     return "ok" if new else "duplicate"
 
@@ -56,30 +56,32 @@ class Failure:
     consumer: str
     message_id: str
     type: str
-    delivery: Delivery
+    parcel: Parcel
     error: str
 
 
-def failure(delivery: Delivery, error: str) -> Failure:
+def failure(parcel: Parcel, error: Exception) -> Failure:
     """Works for anything, also for what is no message of ours at all."""
-    kind, type_name = delivery.subject.split(".")[0], delivery.subject.split(".")[-1]
+    kind, type_name = parcel.subject.split(".")[0], parcel.subject.split(".")[-1]
     try:
-        id = str(UUID(delivery.headers["ce-id"]))
+        id = str(UUID(parcel.headers["ce-id"]))
     except (KeyError, ValueError):
-        id = uuid5(_NAMELESS, delivery.subject + delivery.data.hex())
-    return Failure(kind, id, type_name, delivery, error)
+        id = uuid5(_NAMELESS, parcel.subject + parcel.data.hex())
+    return Failure(kind, id, type_name, parcel, f"{type(error).__name__}: {error}")
 
 
 async def bury(tx: Tx, failed: Failure) -> None:
     """Counts up when it is there already: the saga's re-send is the retry (rule e)."""
-    now, delivery = tx.clock.now(), failed.delivery
+    if await _was_handled(tx, failed):
+        return
+    now, parcel = tx.clock.now(), failed.parcel
     row = {
         "consumer": failed.consumer,
         "message_id": failed.message_id,
         "type": failed.type,
-        "subject": delivery.subject,
-        "headers": dict(delivery.headers),
-        "data": delivery.data.decode(errors="replace"),
+        "subject": parcel.subject,
+        "headers": dict(parcel.headers),
+        "data": parcel.data.decode(errors="replace"),
         "error": failed.error,
         "count": 1,
         "first_at": now,
@@ -92,7 +94,7 @@ async def bury(tx: Tx, failed: Failure) -> None:
         await tx.execute(sa.update(dead_letters).where(mine).values(again))
 
 
-async def was_handled(tx: Tx, failed: Failure) -> bool:
+async def _was_handled(tx: Tx, failed: Failure) -> bool:
     mine = sa.and_(inbox.c.consumer == failed.consumer, inbox.c.message_id == failed.message_id)
     return await tx.one(sa.select(inbox.c.message_id).where(mine)) is not None
 

@@ -62,7 +62,8 @@ class Relay:
         step, service = step_of(message.type), self._c.database.service
         try:
             async with self._c.points.around(service, step, "publish"):
-                await self._c.transport.publish(message)
+                for copy in self._c.switches.copies(message):
+                    await self._c.transport.publish(copy)
         except PublishFailed as error:
             log = structlog.get_logger()
             log.warning("publish_failed", type=message.type, error=str(error), service=service)

@@ -56,6 +56,7 @@ class Settings(BaseSettings):
     data_dir: Path = Path("data")
     consumers: bool = True
     trusted_proxies: str = "127.0.0.1"  # whose X-Forwarded-For counts; "*" behind a gateway
+    shop_faults: bool = False  # fault switches on the admin port; never where money is real
     sqlite_synchronous: Literal["FULL", "NORMAL"] = "FULL"
 
     drain_grace: float = Field(5, ge=0)

@@ -44,7 +44,9 @@ def pytest_collection_finish() -> None:
 # ---- helpers ----------------------------------------------------------------------------------
 
 
-async def until(condition: Callable[[], object | Awaitable[object]], seconds: float = 5) -> None:
+async def until(
+    condition: Callable[[], object | Awaitable[object]], seconds: float = 5, every: float = 0.02
+) -> None:
     """Waits for a state; fails with the condition's source line when it does not come."""
     deadline = time.monotonic() + seconds
     while True:
@@ -52,7 +54,7 @@ async def until(condition: Callable[[], object | Awaitable[object]], seconds: fl
         if await value if asyncio.iscoroutine(value) else value:
             return
         assert time.monotonic() < deadline, f"not reached within {seconds} s: {condition}"
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(every)
 
 
 def settings_for(cls: type[S], folder: Path, signer: "Signer | None" = None, **values: Any) -> S:
@@ -248,26 +250,28 @@ def postgres_server() -> Iterator[ServerProcess]:
 NewDatabase = Callable[[], Awaitable[str]]
 
 
+async def make_database(server: ServerProcess) -> str:
+    """The URL of a new one."""
+    import asyncpg  # type: ignore[import-untyped]
+
+    name, port = f"test_{os.urandom(6).hex()}", server.port
+    for _ in range(200):  # its port is open before it takes connections
+        with suppress(asyncpg.CannotConnectNowError):
+            connection = await asyncpg.connect(
+                host="127.0.0.1", port=port, user="postgres", database="postgres"
+            )
+            break
+        await asyncio.sleep(0.1)
+    await connection.execute(f"CREATE DATABASE {name}")
+    await connection.close()
+    return f"postgresql+asyncpg://postgres@127.0.0.1:{port}/{name}"
+
+
 @pytest.fixture
 def new_postgres(postgres_server: ServerProcess) -> NewDatabase:
     """Makes databases of this test alone; each call returns the URL of a new one."""
 
-    async def make() -> str:
-        import asyncpg  # type: ignore[import-untyped]
-
-        name, port = f"test_{os.urandom(6).hex()}", postgres_server.port
-        for _ in range(200):  # its port is open before it takes connections
-            with suppress(asyncpg.CannotConnectNowError):
-                connection = await asyncpg.connect(
-                    host="127.0.0.1", port=port, user="postgres", database="postgres"
-                )
-                break
-            await asyncio.sleep(0.1)
-        await connection.execute(f"CREATE DATABASE {name}")
-        await connection.close()
-        return f"postgresql+asyncpg://postgres@127.0.0.1:{port}/{name}"
-
-    return make
+    return lambda: make_database(postgres_server)
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from services.kit.tests.chassis import ORDER, Wire, bench, hold_message
+from services.kit.tests.chassis import ORDER, Wire, bench, hold_message, letter
 from services.kit.tests.toy import buyer, seller
 from services.kit.tests.toy.messages import Hold, Pay
 from services.kit.tests.toy.tables import holds
@@ -132,9 +132,11 @@ async def test_b_a_commit_wakes_the_relay_before_its_poll(backend: Backend) -> N
 async def test_c_the_ack_comes_after_the_commit(backend: Backend) -> None:
     async with bench(backend) as b:
         b.chassis.points.arm("seller.hold.before_commit")
+        first = letter(hold_message())
         with pytest.raises(Crash):
-            await b.deliver(hold_message())
+            await b.consumer._deliver(first)
         b.chassis.points.revive("seller")
+        assert first.acks == 0
         assert (await b.inbox(), await b.rows(holds), await b.outbox()) == (0, [], [])
         note = await b.deliver(hold_message())
         assert (note.acks, await b.inbox(), await b.outbox()) == (1, 1, [("Held", 1)])

@@ -176,7 +176,7 @@ async def test_a_saga_that_cannot_be_moved_does_not_hold_up_the_others(owner: Ow
 async def test_two_replicas_send_a_due_command_once(backend: Backend) -> None:
     """Both tick at the same moment, on the database's own clock."""
     settings = (await backend.settings("buyer")).model_copy(
-        update={"resend_first": 0.001, "resend_max": 0.001, "saga_lease": 30}
+        update={"resend_first": 1e-6, "resend_max": 1e-6, "saga_lease": 30}
     )
     service = buyer.create_app(settings, World())
     await service.db.open()

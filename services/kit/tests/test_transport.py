@@ -3,18 +3,21 @@
 import asyncio
 import shutil
 import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
+from nats.aio.client import Client as NatsClient
 from services.kit.tests.chassis import ORDER, hold_message
 from services.kit.tests.conftest import Embedded, Real
-from services.kit.tests.toy import buyer
+from services.kit.tests.toy import buyer, seller
 from services.kit.tests.toy.world import Backend, toys
 
 from shopkit.clock import Clock, SystemClock
 from shopkit.testing import ServerProcess, until
 from shopkit.transport import PublishFailed, Transport
 from shopkit.transport.memory import MemoryBroker, MemoryTransport
-from shopkit.transport.nats import NatsSubscriber, NatsTransport
+from shopkit.transport.nats import NatsTransport
 
 
 class FastForward(SystemClock):
@@ -26,9 +29,13 @@ class FastForward(SystemClock):
         return super().monotonic() + self.ahead
 
 
+def nats_transport(real: Real, clock: Clock) -> NatsTransport:
+    return NatsTransport("seller", f"nats://127.0.0.1:{real.nats.port}", 0.5, clock)
+
+
 def transport_of(backend: Backend, clock: Clock) -> Transport:
     if isinstance(backend, Real):
-        return NatsTransport("seller", f"nats://127.0.0.1:{backend.nats.port}", 0.5, clock)
+        return nats_transport(backend, clock)
     return MemoryTransport("seller", MemoryBroker(clock), 0.5)
 
 
@@ -107,22 +114,28 @@ async def test_f_the_broker_drops_a_second_message_with_the_same_attempt(
     await subscription.close()
 
 
+@asynccontextmanager
+async def connected(transport: NatsTransport) -> AsyncIterator[NatsTransport]:
+    await transport.start()
+    try:
+        yield transport
+    finally:
+        await transport.stop()
+
+
 async def test_h_the_watchdog_rebuilds_a_subscription_that_went_deaf(
     real: Real, clock: FastForward
 ) -> None:
-    transport = transport_of(real, clock)
-    await transport.start()
-    subscription = await transport.subscribe("cmd")
-    assert isinstance(subscription, NatsSubscriber)
-    assert await subscription.fetch(32, 0.1) == []
-    assert subscription._subscription is not None
-    await subscription._subscription.unsubscribe()
-    await published(transport)
-    assert await subscription.fetch(32, 0.1) == []
-    clock.ahead = 31
-    assert len(await subscription.fetch(32, 5)) == 1
-    await subscription.close()
-    await transport.stop()
+    async with connected(nats_transport(real, clock)) as transport:
+        subscription = await transport.subscribe("cmd")
+        assert await subscription.fetch(32, 0.1) == []
+        assert subscription._subscription is not None
+        await subscription._subscription.unsubscribe()
+        await published(transport)
+        assert await subscription.fetch(32, 0.1) == []
+        clock.ahead = 31
+        assert len(await subscription.fetch(32, 5)) == 1
+        await subscription.close()
 
 
 async def test_h_a_lost_queue_only_delays(embedded: Embedded) -> None:
@@ -152,23 +165,23 @@ async def test_e_without_its_database_a_consumer_fetches_nothing_and_acks_nothin
     async with toys(real) as toy:
         await buyer.buy(toy.buyer, ORDER)
         await toy.reaches(ORDER, "DONE", 20)
-        postgres_server.stop(signal.SIGINT)
-        transport = NatsTransport("buyer", f"nats://127.0.0.1:{real.nats.port}", 1, SystemClock())
-        await transport.start()
-        await transport.client()
         other = ORDER[:-1] + "3"
-        await transport.publish(hold_message(order_id=other))
-        client = await transport.client()
+        async with connected(nats_transport(real, SystemClock())) as transport:
+            postgres_server.stop(signal.SIGINT)
+            try:
+                client = await transport.client()
+                await transport.publish(hold_message(order_id=other))
+                await until(lambda: waits(client))
+            finally:
+                postgres_server.start()
+            await until(lambda: gone(client), 20)
+        assert other in await seller.hold_statuses(toy.seller)
 
-        async def waits() -> bool:
-            info = await client.jetstream().stream_info("CMD")
-            return info.state.messages == 1
 
-        await until(waits)
-        postgres_server.start()
+async def waits(client: NatsClient) -> bool:
+    info = await client.jetstream().stream_info("CMD")
+    return info.state.messages == 1
 
-        async def gone() -> bool:
-            return not await waits()
 
-        await until(gone, 20)
-        await transport.stop()
+async def gone(client: NatsClient) -> bool:
+    return not await waits(client)

@@ -1,8 +1,9 @@
 """Wires the orders service."""
 
-from orders import api, audit
+from orders import api, audit, erasure
 from orders.checkout import Checkout
 from orders.events import Events
+from orders.messages import EraseUser
 from orders.order_saga import OrderSaga
 from orders.quotes import Quotes
 from orders.settings import OrdersSettings
@@ -13,7 +14,7 @@ PATHS = ("/api/v1/cart", "/api/v1/orders")
 
 
 def create_app(settings: OrdersSettings, world: World | None = None) -> Service:
-    service = Service("orders", settings, world, package="orders", schema=1, paths=PATHS)
+    service = Service("orders", settings, world, package="orders", schema=2, paths=PATHS)
     watching = Watching(service.clock)
     engine = service.saga(OrderSaga(watching))
     jwks = settings.quote_jwks
@@ -22,5 +23,6 @@ def create_app(settings: OrdersSettings, world: World | None = None) -> Service:
     service.app.state.checkout = Checkout(quotes, engine, settings.open_orders)
     service.app.state.events = Events(service.db, watching, service.drain, service.clock, settings)
     service.routes(api.router)
+    service.on_command(EraseUser, do=erasure.begin, answer=erasure.answer)
     service.audited(audit.AUDIT)
     return service

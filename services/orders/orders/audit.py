@@ -5,11 +5,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
+from fastapi import APIRouter
 
 from orders.domain import FINAL
-from orders.tables import order_lines, orders
-from shopkit.audit import Audit, OpenWork, Violation, violations
+from orders.tables import customers, order_lines, orders
+from shopkit.audit import MOST_ROWS, Audit, FactPage, OpenWork, Violation, violations
+from shopkit.auth import Ops
 from shopkit.db import Tx
+from shopkit.http import Db
 from shopkit.schema import sagas
 
 
@@ -53,6 +56,7 @@ async def facts(tx: Tx, after: str, limit: int) -> Sequence[Mapping[str, Any]]:
     return [
         {
             "order_id": row.id,
+            "user_id": row.user_id,
             "state": row.state,
             "total": row.total,
             "currency": row.currency,
@@ -69,10 +73,26 @@ async def _lines(tx: Tx, ids: Sequence[str]) -> dict[str, dict[str, int]]:
     return lines
 
 
+erased = APIRouter(prefix="/internal/erased")
+
+
+@erased.get("")
+async def forgotten(_: Ops, db: Db, after: str = "") -> FactPage:
+    """Whom orders was asked to forget, and has forgotten."""
+    c = customers.c
+    gone = sa.select(c.user_id).where(c.erased_at.is_not(None)).order_by(c.user_id)
+    async with db.read() as tx:
+        page = gone.where(c.user_id > after) if after else gone
+        rows = await tx.all(page.limit(MOST_ROWS))
+    items = [{"user_id": row.user_id} for row in rows]
+    return FactPage(items=items, next_after=rows[-1].user_id if len(rows) == MOST_ROWS else None)
+
+
 AUDIT = Audit(
     invariants=("I8",),
     cheap=(totals,),
     thorough=(charged_as_ordered,),
     open=(not_ended,),
     facts=facts,
+    more=erased,
 )

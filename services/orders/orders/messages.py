@@ -36,6 +36,15 @@ class CancelCharge(Body):
     order_id: str
 
 
+class EraseUser(Body):
+    user_id: str
+
+
+class UserErased(Body):
+    user_id: str
+    service: str
+
+
 class StockReserved(Body):
     order_id: str
 

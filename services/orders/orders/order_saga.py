@@ -1,5 +1,6 @@
 """The saga's definition for the engine: the pure decisions, and the rows that change with them."""
 
+from contextlib import suppress
 from typing import Any
 
 from orders import cart_store, carts, domain, order_store
@@ -41,4 +42,7 @@ class OrderSaga:
 
 
 async def _back_into_the_cart(tx: Tx, purchase: Purchase) -> None:
-    await cart_store.change(tx, purchase.user_id, lambda cart: carts.returned(cart, purchase.lines))
+    with suppress(cart_store.Leaving):
+        await cart_store.change(
+            tx, purchase.user_id, lambda cart: carts.returned(cart, purchase.lines)
+        )

@@ -12,6 +12,8 @@ customers = sa.Table(
     metadata,
     sa.Column("user_id", Id, primary_key=True),
     sa.Column("created_at", Timestamp, nullable=False),
+    sa.Column("erasing_since", Timestamp),
+    sa.Column("erased_at", Timestamp),
 )
 
 cart_lines = sa.Table(

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from payments import domain, store
+from payments import domain, erasure, store
 from payments.domain import Cause, Refund
 from payments.tables import payment_methods, payments, refunds
 from shopkit.auth import Admin, Customer, SignedIn
@@ -81,6 +81,7 @@ class NewRefund(BaseModel):
 @router.post("/payment-methods", status_code=201, response_model=Method)
 async def add_method(body: NewMethod, caller: Customer, idem: Idempotent) -> Response:
     async def work(tx: Tx) -> Answer:
+        await erasure.refuse_leaving(tx, caller.id)
         method = Method(id=tx.ids.uuid7(), label=body.label, created_at=tx.clock.now())
         row = method.model_dump() | {"user_id": caller.id, "token": body.token}
         await tx.execute(sa.insert(payment_methods).values(row))

@@ -1,9 +1,9 @@
 """Wires the payments service."""
 
-from payments import api, audit, webhooks
+from payments import api, audit, erasure, webhooks
 from payments.gauges import refreshing
 from payments.handlers import Handlers, cancel_answer, charge_answer
-from payments.messages import CancelCharge, ChargePayment
+from payments.messages import CancelCharge, ChargePayment, EraseUser
 from payments.provider import StripeProvider
 from payments.settings import PaymentsSettings
 from payments.worker import Worker
@@ -14,7 +14,7 @@ GAUGES_SECONDS = 15
 
 
 def create_app(settings: PaymentsSettings, world: World | None = None) -> Service:
-    service = Service("payments", settings, world, package="payments", schema=1, paths=PATHS)
+    service = Service("payments", settings, world, package="payments", schema=2, paths=PATHS)
     bank = provider(service, settings)
     worker = Worker(service, settings, bank)
     service.app.state.worker = worker
@@ -26,6 +26,7 @@ def create_app(settings: PaymentsSettings, world: World | None = None) -> Servic
     handlers = Handlers(worker.wake)
     service.on_command(ChargePayment, do=handlers.charge, answer=charge_answer)
     service.on_command(CancelCharge, do=handlers.cancel, answer=cancel_answer)
+    service.on_command(EraseUser, do=erasure.begin, answer=erasure.answer)
     service.worker("bank", worker.run)
     service.every("payment_gauges", GAUGES_SECONDS, refreshing(service))
     service.audited(audit.audit(bank))

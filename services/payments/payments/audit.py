@@ -1,11 +1,11 @@
 """What payments can tell about its own rows (I5, I9), about each payment, and from the bank."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from typing import Annotated, Any
 
 import sqlalchemy as sa
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 
 from payments import domain, store
 from payments.domain import RefundStatus, Status
@@ -117,18 +117,26 @@ async def _sums(tx: Tx, ids: Sequence[str]) -> dict[str, int]:
     return {row.payment_id: row.total for row in await tx.all(mine.group_by(c.payment_id))}
 
 
-def bank_ledger(provider: Provider) -> APIRouter:
-    """The bank's own record, for which the auditor needs no key of the bank."""
-    router = APIRouter(prefix="/internal/ledger")
+def bank_records(provider: Provider) -> APIRouter:
+    """The bank's own records, for which the auditor needs no key of the bank."""
+    router = APIRouter(prefix="/internal")
 
-    @router.get("")
-    async def page(_: Ops, after: int = 0) -> dict[str, Any]:
-        try:
-            return dict(await provider.ledger(after))
-        except Unresolved as error:
-            raise Unavailable(f"the bank's ledger: {error}") from error
+    @router.get("/ledger")
+    async def moves(_: Ops, after: int = 0) -> dict[str, Any]:
+        return await _page(provider.ledger(after))
+
+    @router.get("/intents")
+    async def intents(_: Ops, after: Annotated[str, Query(max_length=100)] = "") -> dict[str, Any]:
+        return await _page(provider.intents(after))
 
     return router
+
+
+async def _page(asked: Awaitable[Mapping[str, Any]]) -> dict[str, Any]:
+    try:
+        return dict(await asked)
+    except Unresolved as error:
+        raise Unavailable(f"the bank's records: {error}") from error
 
 
 def audit(provider: Provider) -> Audit:
@@ -138,5 +146,5 @@ def audit(provider: Provider) -> Audit:
         thorough=(causes,),
         open=(undecided,),
         facts=facts,
-        more=bank_ledger(provider),
+        more=bank_records(provider),
     )

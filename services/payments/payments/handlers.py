@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from payments import store
 from payments.domain import Payment, Status, payment_id
 from payments.messages import CancelCharge, ChargePayment
-from payments.tables import payment_methods, payments
+from payments.tables import payers, payment_methods, payments
 from shopkit.db import Tx
 from shopkit.messages import Body, Command
 
@@ -71,13 +71,14 @@ def _row(tx: Tx, command: Command[Any]) -> dict[str, Any]:
 
 
 async def _token(tx: Tx, body: ChargePayment) -> str | None:
-    """None for a payment method that is missing, deleted or somebody else's."""
+    """None for a payment method that is missing, deleted, somebody else's, or its user leaves."""
     if not _is_uuid(body.payment_method_id):
         return None
     found = sa.select(payment_methods.c.token).where(
         payment_methods.c.id == body.payment_method_id,
         payment_methods.c.user_id == body.user_id,
         payment_methods.c.deleted_at.is_(None),
+        ~sa.exists().where(payers.c.user_id == body.user_id, payers.c.erasing_since.is_not(None)),
     )
     token: str | None = await tx.scalar(found)
     return token

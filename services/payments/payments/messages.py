@@ -17,6 +17,15 @@ class CancelCharge(Body):
     order_id: str
 
 
+class EraseUser(Body):
+    user_id: str
+
+
+class UserErased(Body):
+    user_id: str
+    service: str
+
+
 class Charged(Body):
     order_id: str
     payment_id: str

@@ -10,6 +10,9 @@ from pydantic import BaseModel, ValidationError
 from payments.domain import Intent, IntentState
 from shopkit.http import BreakerOpen, Client, Unreachable
 
+# An auditor has more time than a customer.
+AUDIT: Mapping[str, Any] = {"idempotent": True, "deadline": 20.0}
+
 
 class Unresolved(Exception):
     """The outcome is unknown or not reached yet: never a failure, always tried again."""
@@ -51,6 +54,9 @@ class Provider(Protocol):
     async def ledger(self, after: int) -> Mapping[str, Any]:
         """A page of the provider's own record of money: `items` and `next_after`."""
 
+    async def intents(self, after: str) -> Mapping[str, Any]:
+        """A page of all there are, in the same form."""
+
 
 class _Redirect(BaseModel):
     url: str
@@ -70,6 +76,7 @@ class _PaymentIntent(BaseModel):
     status: IntentState
     next_action: _NextAction | None = None
     last_payment_error: _PaymentError | None = None
+    metadata: Mapping[str, str] = {}
 
     def intent(self) -> Intent:
         error = self.last_payment_error
@@ -80,6 +87,11 @@ class _PaymentIntent(BaseModel):
             reason=(error.decline_code or error.code) if error else None,
             action_url=redirect.url if redirect else None,
         )
+
+
+class _Intents(BaseModel):
+    data: tuple[_PaymentIntent, ...]
+    has_more: bool
 
 
 class _Refund(BaseModel):
@@ -151,9 +163,17 @@ class StripeProvider:
         return [refund.refund() for refund in _parsed(_Refunds, _successful(answer)).data]
 
     async def ledger(self, after: int) -> Mapping[str, Any]:
-        answer = await self._send("GET", "read_ledger", f"/ledger?after={after}")
+        answer = await self._send("GET", "read_ledger", f"/ledger?after={after}", **AUDIT)
         page: Mapping[str, Any] = _successful(answer).json()
         return page
+
+    async def intents(self, after: str) -> Mapping[str, Any]:
+        start = f"&starting_after={after}" if after else ""
+        path = f"/v1/payment_intents?limit=100{start}"
+        answer = await self._send("GET", "list_intents", path, **AUDIT)
+        page = _parsed(_Intents, _successful(answer))
+        items = [intent.model_dump(include={"id", "status", "metadata"}) for intent in page.data]
+        return {"items": items, "next_after": page.data[-1].id if page.has_more else None}
 
     async def _post(
         self, operation: str, path: str, form: Mapping[str, str], key: str | None

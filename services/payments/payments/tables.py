@@ -6,6 +6,15 @@ from shopkit.db import Id, Timestamp
 
 metadata = sa.MetaData()
 
+# One row per user who ever added a payment method: what may not cross an erasure locks it.
+payers = sa.Table(
+    "payers",
+    metadata,
+    sa.Column("user_id", Id, primary_key=True),
+    sa.Column("erasing_since", Timestamp),
+    sa.Column("erased_at", Timestamp),
+)
+
 payment_methods = sa.Table(
     "payment_methods",
     metadata,

@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from shop import cluster_secrets
-from shop.audit import arguments
+from shop.audit import arguments as audit_arguments
 from shop.customer import Credentials, ShopError
+from shop.dlq import arguments as dlq_arguments
+from shop.reconcile import arguments as reconcile_arguments
 
 _EPILOG = """\
 examples:
@@ -18,6 +20,8 @@ examples:
   shop order --url URL --card tok_declined   a card that the bank refuses
   shop seed --url URL --admin-email admin@shop.example --admin-password-file FILE
   shop audit --settle 60                     nothing lost, nothing doubled?
+  shop dlq list                              messages that nobody could handle
+  shop reconcile                             after one database was put back to a copy
   shop crashpoints                           every point at which the tests let a process die
   shop secrets | kubectl apply -f -          everything secret of a cluster installation, once
 """
@@ -53,7 +57,15 @@ def _parser() -> argparse.ArgumentParser:
     _add_up(commands.add_parser("up", help="run all services in one process, with SQLite"))
     _add_seed(commands.add_parser("seed", help="add the products that are missing"))
     _add_order(commands.add_parser("order", help="place one order and show its timeline"))
-    arguments.add_to(commands.add_parser("audit", help="check that money, stock and orders agree"))
+    audit_arguments.add_to(
+        commands.add_parser("audit", help="check that money, stock and orders agree")
+    )
+    dlq_arguments.add_to(
+        commands.add_parser("dlq", help="messages that could not be handled, and their replay")
+    )
+    reconcile_arguments.add_to(
+        commands.add_parser("reconcile", help="after a restore: where the services disagree")
+    )
     _add_crashpoints(
         commands.add_parser("crashpoints", help="list where a process may die on an order's way")
     )
@@ -72,6 +84,12 @@ def _add_up(parser: argparse.ArgumentParser) -> None:
         help="databases and keys (default: .run/shop)",
     )
     parser.add_argument("--no-seed", action="store_true", help="leave the shelves as they are")
+    parser.add_argument(
+        "--consumers",
+        choices=("on", "off"),
+        default="on",
+        help="off: answer requests only, for `shop reconcile` after a restore",
+    )
     parser.add_argument("--verbose", action="store_true", help="log every step as JSON")
     parser.set_defaults(run=_up)
 
@@ -82,7 +100,8 @@ def _up(options: argparse.Namespace) -> None:
     from shop.up import up
 
     place = Place(options.port, options.admin_port, options.data)
-    up(place, seeded=not options.no_seed, verbose=options.verbose)
+    on = options.consumers == "on"
+    up(place, seeded=not options.no_seed, verbose=options.verbose, consumers=on)
 
 
 def _add_url(parser: argparse.ArgumentParser) -> None:

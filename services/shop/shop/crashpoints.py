@@ -8,6 +8,11 @@ from collections.abc import Iterator, Mapping, Set
 # service -> effect -> steps. A commit or ack is named after its message or request, a publish after
 # its message, a call after what is asked of the other side.
 STEPS: Mapping[str, Mapping[str, str]] = {
+    "auth": {
+        "commit": "ask_to_erase user_erased saga_lease saga_tick relay_take relay_sent",
+        "publish": "erase_user",
+        "ack": "user_erased",
+    },
     "catalog": {
         "commit": "reserve_stock release_stock commit_stock relay_take relay_sent",
         "publish": "stock_reserved stock_rejected stock_released stock_committed",
@@ -16,16 +21,18 @@ STEPS: Mapping[str, Mapping[str, str]] = {
     "orders": {
         "commit": "place_order cancel_order saga_lease saga_tick relay_take relay_sent"
         " stock_reserved stock_rejected stock_released stock_committed"
-        " charged declined action_required charge_cancelled",
-        "publish": "reserve_stock release_stock commit_stock charge_payment cancel_charge",
-        "ack": "stock_reserved stock_rejected stock_released stock_committed"
+        " charged declined action_required charge_cancelled erase_user",
+        "publish": "reserve_stock release_stock commit_stock charge_payment cancel_charge"
+        " user_erased",
+        "ack": "erase_user stock_reserved stock_rejected stock_released stock_committed"
         " charged declined action_required charge_cancelled",
     },
     "payments": {
         "commit": "charge_payment cancel_charge payment_lease payment_created payment_settled"
-        " payment_postponed refund_payment refund_settled webhook relay_take relay_sent",
-        "publish": "charged declined action_required charge_cancelled",
-        "ack": "charge_payment cancel_charge",
+        " payment_postponed refund_payment refund_settled webhook relay_take relay_sent"
+        " erase_user",
+        "publish": "charged declined action_required charge_cancelled user_erased",
+        "ack": "charge_payment cancel_charge erase_user",
         "call": "create_intent confirm_intent look_at_intent cancel_intent create_refund"
         " list_refunds",
     },
@@ -52,8 +59,9 @@ BESIDE: Mapping[str, Set[str]] = {
     },
     "catalog": {"add_product", "change_product", "adjust_stock"},
     "orders": {"change_cart"},
-    "payments": {"add_payment_method", "delete_payment_method", "read_ledger"},
+    "payments": {"add_payment_method", "delete_payment_method", "read_ledger", "list_intents"},
     "bank": {"forget_keys"},
+    "storefront": {"admin"},
 }
 # Of every service: at its start, now and then, or for a message that cannot be handled.
 KIT_BESIDE = frozenset({"migrate", "clean", "dead_letter"})

@@ -38,18 +38,30 @@ class Place:
 
 
 def embedded(
-    place: Place, keys: Installation, world: World | None = None, *, only: Collection[str] = ()
+    place: Place,
+    keys: Installation,
+    world: World | None = None,
+    *,
+    only: Collection[str] = (),
+    consumers: bool = True,
+    databases: Mapping[str, str] | None = None,
 ) -> Sequence[Service]:
-    """One World, so that all share the broker in memory; `only` = all when empty."""
-    world, common = world or World(), _common(place, keys)
+    """One World, so that all share the broker in memory; `only` = all when empty.
+
+    `databases`: the URLs of those whose database is not a file in the place.
+    """
+    world, common = world or World(), {**_common(place, keys), "consumers": consumers}
     names = [name for name in _MAKERS if not only or name in only]
-    return tuple(_MAKERS[name](common, place, keys, world) for name in names)
+    urls = {name: (databases or {}).get(name) for name in names}
+    return tuple(
+        _MAKERS[name]({**common, "database_url": urls[name]}, place, keys, world) for name in names
+    )
 
 
 def _common(place: Place, keys: Installation) -> Common:
-    """Given here, so that a DATABASE_URL of somebody's shell cannot mix six databases into one."""
+    """Given here, and `database_url` in `embedded`, so that a DATABASE_URL of somebody's shell
+    cannot mix six databases into one."""
     return {
-        "database_url": None,
         "nats_url": None,
         "http_host": HOST,
         "http_port": place.port,
@@ -57,7 +69,6 @@ def _common(place: Place, keys: Installation) -> Common:
         "data_dir": place.data,
         "token_jwks": keys.token_jwks,
         "idempotency_key": keys.idempotency_key,
-        "consumers": True,
         # Nobody routes to this process, so it need not wait before it closes.
         "drain_grace": 0,
     }
@@ -90,8 +101,9 @@ def _bank(common: Common, place: Place, keys: Installation, world: World) -> Ser
     return bank.app.create_app(BankSettings(**common | shared | urls), world)
 
 
-def _storefront(common: Common, _: Place, __: Installation, world: World) -> Service:
-    return storefront.app.create_app(StorefrontSettings(**common), world)
+def _storefront(common: Common, place: Place, __: Installation, world: World) -> Service:
+    admin = f"http://{HOST}:{place.admin_port}/{{service}}"
+    return storefront.app.create_app(StorefrontSettings(**common, admin_url=admin), world)
 
 
 _MAKERS: Mapping[str, Callable[[Common, Place, Installation, World], Service]] = {

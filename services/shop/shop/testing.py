@@ -47,12 +47,12 @@ class RunningShop:
         assert found, self.output()
         return Credentials(found[1], found[2])
 
-    def start(self) -> None:
-        """Returns when the shop says that it is open."""
+    def start(self, *more: str) -> None:
+        """Returns when the shop says that it is open; `more` options for this start alone."""
         ports = ["--port", str(self._port), "--admin-port", str(self._admin_port)]
         data = ["--data", str(self.folder / "data")]
         # -E: where PYTHONDONTWRITEBYTECODE is set, every start would compile everything again.
-        command = [sys.executable, "-E", "-m", "shop", "up", *ports, *data, *self._options]
+        command = [sys.executable, "-E", "-m", "shop", "up", *ports, *data, *self._options, *more]
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log, cwd=self.folder)
         self._wait_until_open(self._process)
@@ -69,6 +69,12 @@ class RunningShop:
         assert self._process is not None
         fields = Path(f"/proc/{self._process.pid}/stat").read_text(encoding="ascii").split()
         return (int(fields[13]) + int(fields[14])) / _CLOCK_TICKS
+
+    def ended(self) -> int:
+        """The exit code of a process that ends by itself."""
+        assert self._process is not None
+        process, self._process = self._process, None
+        return process.wait(PATIENCE)
 
     def end(self, how: signal.Signals) -> int:
         """The exit code."""

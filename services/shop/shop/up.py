@@ -16,15 +16,16 @@ from shopkit import logs, server
 from shopkit.app import Service
 
 
-def up(place: Place, *, seeded: bool, verbose: bool) -> None:
-    """Until Ctrl-C or SIGTERM."""
+def up(place: Place, *, seeded: bool, verbose: bool, consumers: bool) -> None:
+    """Until Ctrl-C or SIGTERM; without `consumers` it only answers requests."""
     logs.configure("INFO" if verbose else "WARNING")
     for port, option in ((place.port, "--port"), (place.admin_port, "--admin-port")):
         _check_free(port, option)
     keys = Installation.in_folder(place.data)
     admin = Credentials(ADMIN_EMAIL, keys.admin_password)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_run(embedded(place, keys), place, admin, seeded=seeded))
+        services = embedded(place, keys, consumers=consumers)
+        runner.run(_run(services, place, admin, seeded=seeded and consumers))
     print("stopped; the next `shop up` goes on where this one ended")
 
 
@@ -41,31 +42,19 @@ def _check_free(port: int, option: str) -> None:
 async def _run(
     services: Sequence[Service], place: Place, admin: Credentials, *, seeded: bool
 ) -> None:
-    opened = [_opened(service) for service in services]
     serving = asyncio.create_task(server.run(services))
-    opening = asyncio.create_task(_open(opened, place, admin, seeded=seeded))
+    opening = asyncio.create_task(_open(services, place, admin, seeded=seeded))
     await asyncio.wait([serving, opening], return_when=asyncio.FIRST_COMPLETED)
     if serving.done():
         opening.cancel()
     await serving
 
 
-def _opened(service: Service) -> asyncio.Event:
-    """Set when the service's own work begins, so its database is ready."""
-    event = asyncio.Event()
-
-    async def announce(_: asyncio.Event) -> None:
-        event.set()
-
-    service.worker("announce", announce)
-    return event
-
-
 async def _open(
-    opened: Sequence[asyncio.Event], place: Place, admin: Credentials, *, seeded: bool
+    services: Sequence[Service], place: Place, admin: Credentials, *, seeded: bool
 ) -> None:
-    for event in opened:
-        await event.wait()
+    for service in services:
+        await service.settled()
     if seeded:
         await asyncio.to_thread(_seed, place.url, admin)
     print(_welcome(place, admin), flush=True)

@@ -31,7 +31,16 @@ _HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=()",
 }
-_PAGES = ("/", "/products/{sku}", "/cart", "/checkout", "/orders", "/orders/{id}", "/account")
+_PAGES = (
+    "/",
+    "/products/{sku}",
+    "/cart",
+    "/checkout",
+    "/orders",
+    "/orders/{id}",
+    "/account",
+    "/ops",
+)
 
 router = APIRouter(include_in_schema=False)
 

@@ -1,7 +1,9 @@
-"""Nothing beyond what every service takes."""
+"""Where the admin ports are; the pages themselves call the services from the browser."""
 
 from shopkit.settings import Settings
 
 
 class StorefrontSettings(Settings):
-    """The pages call the other services from the browser, so there is no address to set."""
+    """`admin_url`: of the services' admin ports, for /ops; `{service}` is replaced."""
+
+    admin_url: str = "http://{service}:9090"

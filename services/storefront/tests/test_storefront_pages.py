@@ -30,14 +30,15 @@ async def http(storefront: Service) -> AsyncIterator[httpx.AsyncClient]:
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/products/tide-mug", "/cart", "/checkout", "/orders", "/orders/1", "/account"]
+    "path",
+    ["/", "/products/tide-mug", "/cart", "/checkout", "/orders", "/orders/1", "/account", "/ops"],
 )
 async def test_every_address_of_the_shop_is_a_page(http: httpx.AsyncClient, path: str) -> None:
     answer = await http.get(path)
     assert (answer.status_code, answer.headers["content-type"]) == (200, "text/html; charset=utf-8")
 
 
-@pytest.mark.parametrize("path", ["/nothing", "/ops", "/products"])
+@pytest.mark.parametrize("path", ["/nothing", "/ops/nothing", "/products"])
 async def test_what_is_no_page_is_404_with_a_page_for_people(
     http: httpx.AsyncClient, path: str
 ) -> None:

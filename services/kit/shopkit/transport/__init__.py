@@ -7,8 +7,8 @@ from typing import Protocol
 from shopkit.messages import Kind, Message
 
 
-class Delivery(Protocol):
-    """One received message, not acked yet."""
+class Parcel(Protocol):
+    """A message as it came, whether it is one of ours or not."""
 
     @property
     def subject(self) -> str: ...
@@ -16,6 +16,11 @@ class Delivery(Protocol):
     def headers(self) -> Mapping[str, str]: ...
     @property
     def data(self) -> bytes: ...
+
+
+class Delivery(Parcel, Protocol):
+    """One received message, not acked yet."""
+
     @property
     def delivered(self) -> int:
         """How often it was handed out, this time included."""

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from shop.cluster_secrets import ADMIN_EMAIL
+from shop import access
 
 EPILOG = """\
 exit codes: 0 everything holds, 1 an invariant is broken, 3 not at rest in time
@@ -17,21 +17,7 @@ examples:
 
 def add_to(parser: argparse.ArgumentParser) -> None:
     parser.epilog, parser.formatter_class = EPILOG, argparse.RawDescriptionHelpFormatter
-    parser.add_argument("--url", default="http://127.0.0.1:8080", help="to sign in")
-    parser.add_argument(
-        "--admin-url",
-        default="http://127.0.0.1:9090/{service}",
-        metavar="URL",
-        help="of the admin ports, {service} is replaced (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--admin", action="append", default=[], metavar="SERVICE=URL", help="of one service"
-    )
-    parser.add_argument("--admin-email", default=ADMIN_EMAIL, help="default: %(default)s")
-    parser.add_argument("--admin-password-file", type=Path, metavar="FILE")
-    parser.add_argument(
-        "--data", type=Path, default=Path(".run/shop"), metavar="DIR", help="of `shop up`"
-    )
+    access.add_to(parser)
     _add_scope(parser)
     parser.set_defaults(run=_run)
 

@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 
-from shop.audit import invariants, record, scan
-from shop.audit.facts import Facts
-from shop.audit.reading import Admin
+from shop.admin import Ports
+from shop.audit import reading, record, scan
 from shopkit.audit import Report, Violation
 from shopkit.clock import Clock
+from storefront.join import invariants
+from storefront.join.facts import Facts
 
 POLL, SAY_EVERY = 0.2, 5.0
 Say = Callable[[str], None]
@@ -41,11 +42,11 @@ class Verdict:
         return not self.violations and not self.unsettled
 
 
-async def audit(admin: Admin, scope: Scope, clock: Clock, say: Say) -> Verdict:
+async def audit(ports: Ports, scope: Scope, clock: Clock, say: Say) -> Verdict:
     """Raises ShopError when somebody does not answer."""
-    reports = await _settled(admin, scope.settle, clock, say)
+    reports = await _settled(ports, scope.settle, clock, say)
     unsettled = open_work(reports)
-    facts = await admin.facts()
+    facts = await reading.facts(ports)
     found = [
         *chain.from_iterable(report.violations for report in reports),
         *invariants.always(facts),
@@ -58,14 +59,14 @@ async def audit(admin: Admin, scope: Scope, clock: Clock, say: Say) -> Verdict:
     )
 
 
-async def _settled(admin: Admin, seconds: float, clock: Clock, say: Say) -> Sequence[Report]:
+async def _settled(ports: Ports, seconds: float, clock: Clock, say: Say) -> Sequence[Report]:
     """The reports of a shop at rest, or the last ones before time was up.
 
     Rest is seen twice: a message may be between two services while they are asked in turn.
     """
     until, said, rested = clock.monotonic() + seconds, clock.monotonic(), False
     while True:
-        reports = await admin.reports()
+        reports = await reading.reports(ports)
         work = open_work(reports)
         if (rested and not work) or clock.monotonic() >= until:
             return reports

@@ -52,14 +52,14 @@ async function attempt(method, path, options) {
 }
 
 /** The response, or null when nothing answered. */
-async function once(method, path, { body, key, auth, signal }) {
+async function once(method, path, { base = BASE, body, key, auth, signal }) {
   const headers = { Accept: "application/json" };
   if (body !== undefined) headers["Content-Type"] = "application/json";
   if (key) headers["Idempotency-Key"] = key;
   if (auth !== false && session.token()) headers.Authorization = `Bearer ${session.token()}`;
   const init = { method, headers, signal, body: body === undefined ? undefined : JSON.stringify(body) };
   try {
-    return await fetch(BASE + path, init);
+    return await fetch(base + path, init);
   } catch (error) {
     if (error.name === "AbortError") throw error;
     return null;

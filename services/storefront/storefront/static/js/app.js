@@ -7,6 +7,7 @@ import { account } from "./views/account.js";
 import { basket } from "./views/cart.js";
 import { checkout } from "./views/checkout.js";
 import { home } from "./views/home.js";
+import { ops } from "./views/ops.js";
 import { order } from "./views/order.js";
 import { orders } from "./views/orders.js";
 import { detail } from "./views/product.js";
@@ -19,6 +20,7 @@ const ROUTES = [
   [/^\/orders$/, orders, "signed-in"],
   [/^\/orders\/([^/]+)$/, order, "signed-in"],
   [/^\/account$/, account],
+  [/^\/ops$/, ops, "signed-in"],
 ];
 
 const main = document.getElementById("main");
@@ -93,6 +95,7 @@ function showYours() {
   const user = session.user();
   const count = cart.count();
   const links = [
+    user?.scopes.includes("ops") && link("/ops", "clock", "Operations"),
     user && link("/orders", "list", "Orders"),
     link("/account", "user", user ? user.name.split(" ")[0] : "Sign in"),
     link("/cart", "bag", "Cart", count > 0 && h("span", { class: "count", "aria-label": `${count} in the cart` }, count)),

@@ -86,6 +86,12 @@ export const session = {
     await this.signIn(user.email, password);
   },
 
+  /** The service forgets the user as soon as no order is open. */
+  async deleteAccount() {
+    await remove("/users/me");
+    forget();
+  },
+
   async signOut(everywhere = false) {
     await remove(everywhere ? "/tokens" : "/tokens/current").catch(() => null);
     forget();

@@ -72,7 +72,7 @@ function profile(go, refresh) {
       h("a", { class: "button quiet", href: "/orders" }, icon("list"), "Your orders"),
       h("button", { class: "button quiet", type: "button", onclick: leave(false) }, "Sign out"),
       h("button", { class: "textlink", type: "button", onclick: leave(true) }, "Sign out on all devices")),
-    h("div", { class: "doors" }, rename(user, refresh), changePassword()));
+    h("div", { class: "doors" }, rename(user, refresh), changePassword(), deletion(go)));
 }
 
 function rename(user, refresh) {
@@ -81,6 +81,17 @@ function rename(user, refresh) {
     await session.rename(name.input.value);
     toast("Saved.");
     await refresh();
+  });
+}
+
+function deletion(go) {
+  const sure = h("input", { type: "checkbox", id: "sure", required: true });
+  const agreed = { node: h("p", { class: "field check" }, sure, h("label", { for: "sure" }, "Delete my account, my cards and my name on past orders.")) };
+  return form("Leave us", [agreed], "Delete account", async () => {
+    await session.deleteAccount();
+    await cart.reload();
+    await go("/");
+    toast("Your account is being deleted. Open orders are finished first.");
   });
 }
 

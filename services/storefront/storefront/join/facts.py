@@ -16,6 +16,7 @@ class _Fact(BaseModel):
 
 class Order(_Fact):
     order_id: str
+    user_id: str = ""
     state: str
     total: int
     currency: str

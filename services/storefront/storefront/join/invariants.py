@@ -3,7 +3,8 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 
-from shop.audit.facts import (
+from shopkit.audit import Violation
+from storefront.join.facts import (
     CANCELLED,
     COMPENSATION,
     COMPLETED,
@@ -15,7 +16,6 @@ from shop.audit.facts import (
     Payment,
     Reservation,
 )
-from shopkit.audit import Violation
 
 LOCAL = ("I4", "I5", "I7", "I8", "I9")
 Moves = Mapping[str, tuple[Move, ...]]

@@ -1,0 +1,1 @@
+"""What all services and the bank say together: the joined part of the audit."""
