@@ -32,6 +32,7 @@ class Request:
     name: str
     code: int
     body: Any = None
+    namespace: str = ""
 
 
 @dataclass(slots=True)
@@ -92,6 +93,9 @@ class FakeApi:
         self.audit: list[Request] = []
         self.faults: list[Fault] = []
         self.denied: set[tuple[str, str]] = set()  # verb, resource
+        self.bound: set[str] | None = (
+            None  # namespaces with the operator's Role; None: its ClusterRole
+        )
         self.banned: set[str] = set()  # users whose requests hang from now on
         self.objects: dict[Place, dict[str, Any]] = {}
         self.controllers: list[Callable[[str, dict[str, Any]], None]] = []
@@ -245,8 +249,7 @@ class FakeApi:
 
     def act(self, ask: Ask) -> tuple[Any, int]:
         """The answer and its code; raises Refused."""
-        if (ask.verb, ask.resource) in self.denied:
-            raise Refused(403, "Forbidden", f"{ask.user} cannot {ask.verb} {ask.resource}")
+        self.authorize(ask)
         if ask.kind.resource not in self.served():
             raise Refused(404, "NotFound", "the server could not find the requested resource")
         if ask.kind is REVIEW:
@@ -264,6 +267,15 @@ class FakeApi:
         if ask.verb == "get":
             return live, 200
         return (self._delete if ask.verb == "delete" else self._patch)(ask, live), 200
+
+    def authorize(self, ask: Ask) -> None:
+        if not self._allowed(ask.verb, ask.resource, ask.namespace):
+            raise Refused(403, "Forbidden", f"{ask.user} cannot {ask.verb} {ask.resource}")
+
+    def _allowed(self, verb: str, resource: str, namespace: str) -> bool:
+        if self.bound is not None and resource not in (DEFINITION.resource, REVIEW.resource):
+            return namespace in self.bound and (verb, resource) not in self.denied
+        return (verb, resource) not in self.denied
 
     def served(self) -> set[str]:
         """Resources that are built in or have their CRD."""
@@ -330,7 +342,8 @@ class FakeApi:
         resource = ".".join(filter(None, (asked["resource"], asked.get("group"))))
         if sub := asked.get("subresource"):
             resource += f"/{sub}"
-        return {**body, "status": {"allowed": (asked["verb"], resource) not in self.denied}}
+        allowed = self._allowed(asked["verb"], resource, asked.get("namespace", ""))
+        return {**body, "status": {"allowed": allowed}}
 
 
 def merged(old: Any, patch: Any) -> Any:

@@ -29,6 +29,7 @@ class Front:
         try:
             fault = await self._fault(ask)
             if ask.verb == "watch" and ask.kind.resource in self.api.served():
+                self.api.authorize(ask)
                 return await self._watch(request, ask)
             answer, code = self.api.act(ask)
             headers: dict[str, str] = {}
@@ -88,6 +89,8 @@ class Front:
             _, event, live = entry
             if ask.user in self.api.banned:
                 await asyncio.Event().wait()
+            if event != "BOOKMARK" and ask.namespace not in ("", live["metadata"].get("namespace")):
+                continue
             if event == "BOOKMARK" or selected(live, wanted):
                 await response.write(_line(event, live))
             elif event == "MODIFIED":  # out of sight is gone
@@ -103,7 +106,8 @@ class Front:
 
     def _log(self, ask: Ask, code: int) -> None:
         name = ask.name or ((ask.body or {}).get("metadata") or {}).get("name", "")
-        self.api.audit.append(Request(ask.user, ask.verb, ask.resource, name, code, ask.body))
+        seen = Request(ask.user, ask.verb, ask.resource, name, code, ask.body, ask.namespace)
+        self.api.audit.append(seen)
         self.api.notify()
 
     def _discover(self, path: str) -> Any:

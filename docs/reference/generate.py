@@ -105,7 +105,7 @@ def _buckets(kind: str) -> str:
 
 def _settings() -> Iterator[str]:
     for name, field in Settings.model_fields.items():
-        default = "" if field.default in (None, "") else f"`{field.default}`"
+        default = "" if field.default in (None, "", ()) else f"`{field.default}`"
         yield f"| `{name.upper()}` | {default} | {field.description} |\n"
 
 

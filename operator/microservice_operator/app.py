@@ -8,7 +8,6 @@ from typing import Any, Self
 
 import aiohttp
 
-from microservice_operator import permissions
 from microservice_operator.api.kinds import MICROSERVICE, Kind
 from microservice_operator.api.platform import Platform
 from microservice_operator.catalog import Catalog
@@ -21,6 +20,8 @@ from microservice_operator.informer import Informer
 from microservice_operator.lease import Lease
 from microservice_operator.metrics import Metrics, served
 from microservice_operator.observed import Record, Ref
+from microservice_operator.permissions import Rights
+from microservice_operator.reach import EVERYWHERE, Reach
 from microservice_operator.reconcile import Reconciler
 from microservice_operator.settings import Settings
 from microservice_operator.store import Store
@@ -29,7 +30,6 @@ from microservice_operator.workqueue import Key, Priority, WorkQueue
 
 GRACE = 5.0  # seconds that passes get to end when the process stops
 RESYNC = 600.0  # seconds between two passes over everything, from memory alone
-REVIEW = 300.0  # seconds between two looks at permissions that were missing
 STUCK = 300.0  # seconds without any progress after which only a restart helps
 
 log = logging.getLogger(__name__)
@@ -57,15 +57,34 @@ class App:
         self.settings = settings
         self.clock = clock
         self._on_ready = on_ready
-        self.transport = Transport(connection, self.metrics, clock, settings.connections)
+        self.reach = Reach(settings.namespaces)
+        self.transport = Transport(
+            connection,
+            self.metrics,
+            clock,
+            settings.connections,
+            parts=len(self.reach.parts),
+        )
         self.cluster = Cluster(
             self.transport, clock, identity=settings.identity, namespace=settings.pod_namespace
         )
         self.lease = Lease(self.cluster, settings.identity, clock, self._lease_changed)
         self.queue = WorkQueue(clock, settings.workers, lambda: self.lease.held)
-        self.store = Store(lambda key: self.queue.add(key, Priority.CHILD))
+        self.store = Store(lambda key: self.queue.add(key, Priority.CHILD), self.reach)
         self.catalog = Catalog(
-            KINDS.values(), self._informer, gone=self._kind_gone, changed=self._definitions_changed
+            KINDS.values(),
+            self._informer,
+            gone=self._kind_gone,
+            changed=self._definitions_changed,
+            reach=self.reach,
+        )
+        self.rights = Rights(
+            self.cluster,
+            home=settings.pod_namespace,
+            reach=self.reach,
+            kinds=tuple(KINDS.values()),
+            metrics=self.metrics,
+            clock=clock,
         )
         self.reconciler = Reconciler(
             self.store, self.cluster, self.catalog, platform, clock, self.metrics
@@ -73,6 +92,7 @@ class App:
         self.definitions = self._informer(DEFINITION)
         self._served = AsyncExitStack()
         self._task: asyncio.Task[None] | None = None
+        self._watched = False  # whether CRDs may be
         self.waits_for: str | None = "the API server"
 
     async def __aenter__(self) -> Self:
@@ -87,7 +107,9 @@ class App:
         await self.transport.__aexit__()
 
     async def until_served(self) -> None:
-        """Wait for the API server and for our CRD."""
+        """Wait for the API server and for our CRD; raises NotAllowed.
+
+        Before kopf: one that is stopped while it starts tells of its own troubles."""
         async with AsyncExitStack() as stack:
             if port := self.settings.probe_port:
                 await stack.enter_async_context(
@@ -98,6 +120,8 @@ class App:
                     log.warning("waiting for %s", reason)
                 self.waits_for = reason
                 await self.clock.sleep(1.0)
+            self.catalog.gaps = await self.rights.ask()
+            self._watched = await self.rights.may_watch_definitions()
 
     async def _unserved(self) -> str | None:
         try:
@@ -142,6 +166,8 @@ class App:
                 self.reconciler.paces.pop(key, None)
         elif self.store.notice(body, listed=type_ is None):
             self.queue.add(key, Priority.BULK if type_ is None else Priority.USER)
+        if self.catalog.closed(key.namespace):  # not any more, as it seems
+            self.rights.doubt()
 
     # what probes ask
 
@@ -163,9 +189,8 @@ class App:
 
     async def _run(self) -> None:
         try:
-            watched = await self._check_permissions()
             async with asyncio.TaskGroup() as group:
-                await self._begin(group, watched)
+                await self._begin(group, self._watched)
         except asyncio.CancelledError:
             raise
         except BaseException as error:
@@ -178,8 +203,8 @@ class App:
             self.failure = DefinitionGone(f"the CRD {MICROSERVICE.resource} was deleted")
             self.ended.set()
 
-    def _kind_gone(self, kind: str) -> None:
-        self.store.clear(kind)
+    def _kind_gone(self, kind: str, namespace: str) -> None:
+        self.store.clear(kind, namespace)
         self._add_all()
 
     async def _begin(self, group: asyncio.TaskGroup, watched: bool) -> None:
@@ -202,18 +227,6 @@ class App:
             self._informed.clear()
             await self._informed.wait()
 
-    async def _check_permissions(self) -> bool:
-        """Whether CRDs may be watched. Waits for an API server that is away; raises NotAllowed."""
-        while True:
-            try:
-                await permissions.require(self.cluster, self.settings.pod_namespace)
-                self.catalog.forbidden = await permissions.gaps(self.cluster, KINDS.values())
-                permissions.report(self.catalog.forbidden, self.metrics)
-                return await permissions.may_watch_definitions(self.cluster)
-            except ApiError as error:
-                log.warning("waiting for the API server: %s", error)
-                await self.clock.sleep(self.clock.jitter(2.0))
-
     async def _work(self, group: asyncio.TaskGroup) -> None:
         while True:
             key = await self.queue.take()
@@ -234,14 +247,10 @@ class App:
             self._add_all()
 
     async def _review(self) -> None:
-        """Rights that were missing may be granted later; nobody tells us."""
         while True:
-            await self.clock.sleep(self.clock.jitter(REVIEW, 0.1))
-            if before := self.catalog.forbidden:
-                await self._check_permissions()
-                if self.catalog.forbidden != before:
-                    self.catalog.update()
-                    self._add_all()
+            self.catalog.gaps = await self.rights.changed(self.catalog.gaps)
+            self.catalog.update()
+            self._add_all()
 
     async def _measure(self) -> None:
         while True:
@@ -252,8 +261,12 @@ class App:
             self.metrics.queued.set(len(self.queue))
             self.metrics.oldest.set(self.queue.oldest())
             self.metrics.heard.clear()  # of kinds that are gone
+            heard: dict[str, float] = {}  # of several namespaces, the most silent counts
             for informer in self.catalog.informers.values():
-                self.metrics.heard.labels(informer.kind.resource).set(now - informer.heard_at)
+                resource = informer.kind.resource
+                heard[resource] = min(informer.heard_at, heard.get(resource, now))
+            for resource, at in heard.items():
+                self.metrics.heard.labels(resource).set(now - at)
 
     def _add_all(self) -> None:
         for key in self.store.all_keys():
@@ -263,10 +276,11 @@ class App:
         self.metrics.leader.set(held)
         self.queue.poke()
 
-    def _informer(self, kind: Kind) -> Informer:
+    def _informer(self, kind: Kind, namespace: str = EVERYWHERE) -> Informer:
         definitions = kind is DEFINITION
         return Informer(
             kind,
+            namespace,
             api=self.cluster,
             store=self.catalog if definitions else self.store,
             record=_definition if definitions else record,
@@ -274,8 +288,14 @@ class App:
             relist=self.settings.relist_seconds,
             on_event=self._seen,
             on_listed=self._listed_kind,
-            on_failed=self._informed.set,
+            on_failed=self._failed,
+            on_gone=self._kind_gone,
         )
+
+    def _failed(self, error: ApiError) -> None:
+        self._informed.set()
+        if error.code == 403:
+            self.rights.doubt()
 
     def _seen(self, kind: Kind, changed: bool) -> None:
         self.metrics.events_seen.labels(kind.resource, str(changed).lower()).inc()

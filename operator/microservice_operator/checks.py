@@ -179,7 +179,7 @@ def _deadline(case: Case) -> Verdict | None:
     if case.pods is None or not diagnosis.deadline_passed(case.pods):
         return None
     seconds = case.service.spec.rollout.progress_deadline_seconds
-    message = f"{_count(case.pods)}; no progress for {seconds} s"
+    message = f"{_count(case, case.pods)}; no progress for {seconds} s"
     fix = "see `kubectl describe pods`: an image, a volume or a node may be missing"
     return Verdict("ProgressDeadlineExceeded", message, Phase.STALLED, fix, _next_look(case))
 
@@ -188,8 +188,18 @@ def _progressing(case: Case) -> Verdict | None:
     if case.pods is None:
         return Verdict("Progressing", "the Deployment is about to be made", Phase.RECONCILING)
     if not diagnosis.rolling(case.pods):
+        return _shrinking(case, case.pods)
+    return Verdict(
+        "Progressing", _count(case, case.pods), Phase.RECONCILING, again=_next_look(case)
+    )
+
+
+def _shrinking(case: Case, pods: deployment.Pods) -> Verdict | None:
+    """What the spec asked for; an autoscaler may take pods away without anybody's notice."""
+    if pods.total <= pods.wanted or case.finished:
         return None
-    return Verdict("Progressing", _count(case.pods), Phase.RECONCILING, again=_next_look(case))
+    words = f"{pods.total} pods are there, {pods.wanted} are wanted"
+    return Verdict("Progressing", words, Phase.RECONCILING)
 
 
 def _too_few_pods(case: Case) -> Verdict | None:
@@ -198,8 +208,8 @@ def _too_few_pods(case: Case) -> Verdict | None:
     reason = "ReplicasUnavailable" if case.pods.available else "NoReplicaAvailable"
     again = _next_look(case)
     if not case.finished:
-        return Verdict("Progressing", _count(case.pods), Phase.RECONCILING, again=again)
-    return Verdict(reason, _count(case.pods), Phase.DEGRADED, again=again)
+        return Verdict("Progressing", _count(case, case.pods), Phase.RECONCILING, again=again)
+    return Verdict(reason, _count(case, case.pods), Phase.DEGRADED, again=again)
 
 
 def _routes(case: Case) -> Verdict | None:
@@ -268,10 +278,11 @@ def _next_look(case: Case) -> float:
     return min(PATIENT, max(15.0, known / 20))
 
 
-def _count(pods: deployment.Pods) -> str:
+def _count(case: Case, pods: deployment.Pods) -> str:
     """At least so many: the Deployment does not say whose the pods are that are available."""
     ready = max(0, min(pods.updated, pods.available - pods.old, pods.wanted))
-    return f"{ready} of {pods.wanted} pods of this revision available"
+    words = f"{ready} of {pods.wanted} pods of this revision available"
+    return words + ("; why is not known: the operator may not list pods" if case.seen.blind else "")
 
 
 def _described(cause: Cause) -> str:

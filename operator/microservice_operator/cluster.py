@@ -80,13 +80,18 @@ class Cluster:
             },
         )
 
-    async def pages(self, kind: Kind, reason: str) -> AsyncIterator[tuple[list[Any], int]]:
+    async def pages(
+        self, kind: Kind, namespace: str, reason: str
+    ) -> AsyncIterator[tuple[list[Any], int]]:
         """Pages of all children of a kind (of all CRDs, as metadata), each with the version."""
         call, more = Call("list", kind.resource, reason), ""
         while True:
             page = {"limit": str(PAGE), **({"continue": more} if more else {})}
             answer = await self._transport.request(
-                call, kind.path(), params=_selection(kind) | page, accept=_accept(kind, listed=True)
+                call,
+                kind.path(namespace),
+                params=_selection(kind) | page,
+                accept=_accept(kind, listed=True),
             )
             # Items of a typed list carry no apiVersion and kind; nothing here reads them.
             yield answer.get("items") or [], int(answer["metadata"]["resourceVersion"])
@@ -94,7 +99,7 @@ class Cluster:
                 return
 
     def watch(
-        self, kind: Kind, version: int, seconds: float, silence: float
+        self, kind: Kind, namespace: str, version: int, seconds: float, silence: float
     ) -> AsyncGenerator[Any, None]:
         params = _selection(kind) | {
             "watch": "true",
@@ -104,7 +109,7 @@ class Cluster:
         }
         return self._transport.stream(
             Call("watch", kind.resource, "watch"),
-            kind.path(),
+            kind.path(namespace),
             params=params,
             accept=_accept(kind, listed=False),
             silence=self._clock.real(silence),

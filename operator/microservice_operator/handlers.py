@@ -14,12 +14,13 @@ log = logging.getLogger(__name__)
 
 
 class Endless:
-    """Backoffs that never give up; an object, since kopf would use up a generator."""
+    """Backoffs that never give up; an object, since kopf would use up a generator. None is long:
+    kopf sleeps through the return of the API server, and 30 s after that all is to be made up."""
 
     def __iter__(self) -> Iterator[float]:
-        yield from (1, 2, 5, 10, 20)
+        yield from (1, 2, 5)
         while True:
-            yield 30
+            yield 10
 
 
 class NoDiffBase(kopf.DiffBaseStorage):
@@ -87,7 +88,7 @@ def registry(app: App) -> kopf.OperatorRegistry:
     return handlers
 
 
-def options() -> kopf.OperatorSettings:
+def options(namespaces: tuple[str, ...]) -> kopf.OperatorSettings:
     """kopf watches one kind for us and writes nothing; docs/decisions says why."""
     settings = kopf.OperatorSettings()
     settings.persistence.diffbase_storage = NoDiffBase()
@@ -101,6 +102,8 @@ def options() -> kopf.OperatorSettings:
     settings.networking.request_timeout = 60
     settings.posting.enabled = False
     settings.peering.standalone = True
+    # It would list namespaces, which we may not then, and try that for ever before it begins.
+    settings.scanning.disabled = bool(namespaces)
     settings.process.ultimate_exiting_timeout = 9.0
     return settings
 
@@ -115,8 +118,9 @@ async def run(app: App, settings: Settings) -> None:
             await app.until_served()
             await kopf.operator(
                 registry=registry(app),
-                settings=options(),
-                clusterwide=True,
+                settings=options(settings.namespaces),
+                clusterwide=not settings.namespaces,
+                namespaces=settings.namespaces,
                 standalone=True,
                 stop_flag=app.ended,
                 # Peering is off; by itself kopf would look up a user name, which a bare uid lacks.

@@ -1,6 +1,7 @@
 """Log lines: plain for people, JSON for collectors."""
 
 import logging
+import re
 import sys
 from datetime import UTC, datetime
 from typing import Literal
@@ -15,9 +16,21 @@ QUIET = {
 }
 
 
+# Line ends of any sort, and what could move the cursor of a terminal or turn its text around.
+CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return found[0].encode("unicode_escape").decode()
+
+
 class Plain(logging.Formatter):
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)-7s %(message)s", "%H:%M:%S")
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        """One line: what others chose, such as the name of an owner, must not look like ours."""
+        return CONTROL.sub(_escaped, super().formatMessage(record))
 
 
 class Json(logging.Formatter):

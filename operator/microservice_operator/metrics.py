@@ -60,8 +60,8 @@ class Metrics:
         )
         self.forbidden = Gauge(
             "microservice_operator_forbidden",
-            "1 for each child kind on which the operator lacks a right",
-            ["kind"],
+            "1 for each kind on which the operator lacks a right, by namespace if it works in some",
+            ["kind", "service_namespace"],
             registry=registry,
         )
         self.refused_status = Counter(

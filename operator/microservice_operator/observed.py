@@ -73,6 +73,7 @@ class Observed:
         default_factory=dict
     )  # kind -> missing verbs, "create, patch"
     pods: tuple[PodFacts, ...] | None = None  # None: nobody looked
+    blind: bool = False  # somebody would have, but may not
     failing_since: str | None = None  # when the current row of transient failures began
 
 

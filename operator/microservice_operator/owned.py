@@ -42,6 +42,14 @@ def owns(live: Mapping[str, Any], manager: str, *path: str) -> bool:
     return fields is not None
 
 
+def last_writer(live: Mapping[str, Any], *, but: str = "") -> str:
+    """Who else than `but` last wrote the object itself, not only its status; "" for nobody."""
+    entries = live["metadata"].get("managedFields") or ()
+    others = [e for e in entries if e.get("subresource") != "status" and e.get("manager") != but]
+    latest = max(others, key=lambda entry: str(entry.get("time", "")), default=None)
+    return str(latest.get("manager", "")) if latest else ""
+
+
 def _fields(live: Mapping[str, Any], manager: str) -> Fields:
     for entry in live["metadata"].get("managedFields") or ():
         applied = entry.get("operation") == "Apply" and not entry.get("subresource")

@@ -25,11 +25,13 @@ class Pace:
     uid: str
     failing_since: str | None = None  # RFC 3339
     pods: tuple[PodFacts, ...] | None = None
+    made: frozenset[Ref] = frozenset()  # applied since the last status, which lists the others
     _held_since: float | None = None
     _written_at: float = NEVER
     _looked_at: float = NEVER
     _stable_since: float = NEVER
     _repairs: dict[Ref, list[float]] = field(default_factory=dict)
+    _contested: set[Ref] = field(default_factory=set)
 
     def status_wait(self, urgency: Urgency, now: float) -> float | None:
         """Seconds until this status may be written; None if there is nothing to write."""
@@ -47,6 +49,7 @@ class Pace:
 
     def status_written(self, now: float) -> None:
         self._held_since, self._written_at = None, now
+        self.made = frozenset()
 
     def look_wait(self, now: float) -> float:
         """Seconds until the pods may be listed again."""
@@ -54,7 +57,13 @@ class Pace:
         interval = LOOK if unchanged < STABLE else min(SELDOM, LOOK * unchanged / STABLE)
         return max(0.0, self._looked_at + interval - now)
 
-    def looked(self, pods: tuple[PodFacts, ...], now: float) -> None:
+    @property
+    def blind(self) -> bool:
+        """The last look was refused."""
+        return self.pods is None and self._looked_at > NEVER
+
+    def looked(self, pods: tuple[PodFacts, ...] | None, now: float) -> None:
+        """None: they may not be listed."""
         if pods != self.pods:
             self._stable_since = now
         self.pods, self._looked_at = pods, now
@@ -66,10 +75,18 @@ class Pace:
     def note(self, outcome: Outcome, now: str) -> None:
         failing = any(failed.error.transient for failed in outcome.failures)
         self.failing_since = (self.failing_since or now) if failing else None
+        self.made |= {record.ref for record in outcome.applied}
 
-    def repair_wait(self, repairs: Iterable[Ref], now: float) -> float:
-        """Seconds to let somebody who undoes every repair have it their way."""
-        return max((self._fight(ref, now) for ref in repairs), default=0.0)
+    def held(self, repairs: Iterable[Ref], now: float) -> dict[Ref, float]:
+        """Those that somebody undoes every time, and how many seconds they have it their way."""
+        waits = {ref: self._fight(ref, now) for ref in repairs}
+        return {ref: wait for ref, wait in waits.items() if wait}
+
+    def news(self, held: Iterable[Ref]) -> list[Ref]:
+        """Those of whose fight nobody was told; each is told once, until it has ended."""
+        fresh = [ref for ref in held if ref not in self._contested]
+        self._contested = (self._contested & self._repairs.keys()) | set(fresh)
+        return fresh
 
     def repaired(self, repairs: Iterable[Ref], now: float) -> None:
         for ref in repairs:

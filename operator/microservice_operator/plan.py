@@ -1,6 +1,6 @@
 """(wanted, seen) -> create, update, keep, prune, skip: what is missing, never what happened."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
 from microservice_operator import owned
@@ -14,7 +14,7 @@ def plan(
     seen: Observed,
     before: frozenset[Ref] = frozenset(),
 ) -> Plan:
-    """`before`: children that once existed, as `status.applied(service)` remembers them."""
+    """`before`: children that once existed, as status and pace remember them."""
     refs = tuple(ref_of(kind, manifest) for kind, manifest in wanted)
     usable = [(kind, manifest) for kind, manifest in wanted if _usable(kind, seen)]
     writes = tuple(write for item in usable if (write := _write(*item, seen)))
@@ -41,6 +41,15 @@ def barred(kind: Kind, seen: Observed) -> bool:
     """We lack a right that writing this kind needs; without `delete` only pruning fails."""
     verbs = {verb.strip() for verb in seen.forbidden.get(kind.kind, "").split(",")}
     return bool(verbs - {"", "delete"})
+
+
+def without(todo: Plan, held: Collection[Ref]) -> Plan:
+    """What can be done now if writes to these have to wait; then nothing is pruned either."""
+    if not held:
+        return todo
+    writes = tuple(write for write in todo.writes if write.ref not in held)
+    restores = todo.restores and any(write.uid is None for write in writes)
+    return replace(todo, writes=writes, prune=(), restores=restores)
 
 
 def answered(write: Write, record: Record) -> Record:

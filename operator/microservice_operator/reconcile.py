@@ -1,23 +1,23 @@
 """One pass over one MicroService, top to bottom."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from microservice_operator import diagnosis, status
+from microservice_operator import diagnosis, names, owned, status
 from microservice_operator.api.platform import Platform
 from microservice_operator.api.service import Identity, MicroService
 from microservice_operator.catalog import Catalog
 from microservice_operator.clock import Clock
 from microservice_operator.cluster import Cluster
-from microservice_operator.desired import desired
+from microservice_operator.desired import KINDS, desired
 from microservice_operator.errors import ApiError, InvalidSpec
 from microservice_operator.metrics import Metrics
-from microservice_operator.observed import Observed, Outcome, Plan
+from microservice_operator.observed import Observed, Outcome, Plan, Ref
 from microservice_operator.pacing import Pace, retry_after
-from microservice_operator.plan import plan
-from microservice_operator.status import Report
+from microservice_operator.plan import plan, without
+from microservice_operator.status import Event, Report
 from microservice_operator.store import Known, Store
 from microservice_operator.workqueue import Key
 from microservice_operator.writes import Writes
@@ -55,7 +55,7 @@ class Reconciler:
             return DONE
         body = known.load()
         service = Identity.of(body)
-        if service.deleting or service.paused:
+        if service.deleting or service.paused or self.catalog.closed(service.namespace):
             return DONE  # deleted: garbage collection follows the owner references
         try:
             return await self._checked(body, service, known)
@@ -78,41 +78,60 @@ class Reconciler:
         pace = self._pace(service)
         seen = await self._observe(service, pace)
         before = status.applied(service)
-        todo = plan(desired(service, seen, self.platform), seen, before)
-        repairs = [write.ref for write in todo.writes if _settled(service) and write.ref in before]
-        if wait := pace.repair_wait(repairs, self.clock.monotonic()):
-            return Verdict(again=wait)
+        todo = plan(desired(service, seen, self.platform), seen, before | pace.made)
+        todo, held = await self._paced(service, todo, before)
         if todo.restores and not await self.cluster.exists(service):
             return self._ghost(service)
-        pace.repaired(repairs, self.clock.monotonic())
         outcome = await self._write(service, seen, todo)
         pace.note(outcome, seen.now)
+        repaired = _repairs(service, (record.ref for record in outcome.applied), before)
+        pace.repaired(repaired, self.clock.monotonic())
         if any(failed.error.cause == "NamespaceTerminating" for failed in outcome.failures):
             return DONE
-        children = self.store.children(service.uid)
-        seen = replace(seen, children=children, failing_since=pace.failing_since)
-        verdict = await self._report(
-            service, known, status.status(service, seen, outcome, self.platform, todo.wanted)
-        )
+        if held is not None:  # until then there is nothing new to say of a child in dispute
+            verdict = Verdict(again=held)
+        else:
+            children = self.store.children(service.uid)
+            seen = replace(seen, children=children, failing_since=pace.failing_since)
+            report = status.status(service, seen, outcome, self.platform, todo.wanted)
+            verdict = await self._report(service, known, report)
         retry = retry_after(outcome)
         return verdict if retry is None else replace(verdict, retry=retry, result="retry")
+
+    async def _paced(
+        self, service: MicroService, todo: Plan, before: frozenset[Ref]
+    ) -> tuple[Plan, float | None]:
+        """Without the repairs that somebody undoes every time, and the seconds these wait."""
+        pace, now = self._pace(service), self.clock.monotonic()
+        held = pace.held(_repairs(service, (write.ref for write in todo.writes), before), now)
+        await self._tell_of_fights(service, pace.news(held))
+        return without(todo, held), min(held.values(), default=None)
 
     async def _observe(self, service: MicroService, pace: Pace) -> Observed:
         """The store; pods only for a reason, and only as often as that is worth a request."""
         seen = Observed(
             now=self.clock.now(),
             children=self.store.children(service.uid),
-            served=self.catalog.served,
-            forbidden=self.catalog.forbidden,
+            served=self.catalog.served(service.namespace),
+            forbidden=self.catalog.forbidden(service.namespace),
             failing_since=pace.failing_since,
         )
         if not diagnosis.wants_pods(service, seen):
             pace.healthy()
             return seen
         if not pace.look_wait(self.clock.monotonic()):
+            await self._look(service, pace)
+        return replace(seen, pods=pace.pods, blind=pace.blind)
+
+    async def _look(self, service: MicroService, pace: Pace) -> None:
+        try:
             pods = await self.cluster.pods(service)
+        except ApiError as error:
+            if error.code != 403:
+                raise
+            pace.looked(None, self.clock.monotonic())
+        else:
             pace.looked(tuple(map(diagnosis.pod, pods)), self.clock.monotonic())
-        return replace(seen, pods=pace.pods)
 
     async def _write(self, service: MicroService, seen: Observed, todo: Plan) -> Outcome:
         writes = Writes(service, seen, self.cluster, self.store)
@@ -145,7 +164,7 @@ class Reconciler:
             return self._status_refused(service, report, error)
         self._pace(service).status_written(self.clock.monotonic())
         _log_ready(service, report)
-        await self._announce(service, report)
+        await self._announce(service, report.events)
         changed = self.store.learn_service(key, current, answer)
         return Verdict(again=0.0 if changed else report.again)
 
@@ -159,9 +178,24 @@ class Reconciler:
             return Verdict(again=report.again)
         return self._unanswered(key, error)
 
-    async def _announce(self, service: Identity, report: Report) -> None:
+    async def _tell_of_fights(self, service: Identity, refs: Iterable[Ref]) -> None:
+        for ref in refs:
+            rival = await self._rival(service, ref)
+            event = status.contested(service, ref, rival, self.clock.now())
+            log.warning("%s/%s: %s", service.namespace, service.name, event.message)
+            await self._announce(service, [event])
+
+    async def _rival(self, service: Identity, ref: Ref) -> str:
+        """Worth a request: a fight is rare, and managedFields are not kept."""
+        try:
+            live = await self.cluster.get(KINDS[ref.kind], service.namespace, ref.name)
+        except ApiError:
+            return ""
+        return owned.last_writer(live, but=names.MANAGER)
+
+    async def _announce(self, service: Identity, events: Iterable[Event]) -> None:
         """Best effort: a repeat is a 409, and a service must not suffer from its own news."""
-        for event in report.events:
+        for event in events:
             try:
                 await self.cluster.event(service, event)
             except ApiError as error:
@@ -209,6 +243,11 @@ def merge_patch(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any
 def _settled(service: Identity) -> bool:
     """Nobody asked for anything new since the last status: a write now is a repair."""
     return service.known_status.get("observedGeneration") == service.generation
+
+
+def _repairs(service: Identity, written: Iterable[Ref], before: frozenset[Ref]) -> set[Ref]:
+    """Those of children that were there before, though nobody asked for anything new."""
+    return {ref for ref in written if _settled(service) and ref in before}
 
 
 def _log_changes(service: Identity, seen: Observed, outcome: Outcome) -> None:

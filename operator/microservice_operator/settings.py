@@ -1,6 +1,7 @@
 """What the environment and one mounted file say: their one home."""
 
 import os
+import re
 import socket
 from importlib.metadata import version
 from pathlib import Path
@@ -8,13 +9,15 @@ from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import Field, ValidationError, ValidationInfo, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_core import PydanticCustomError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from microservice_operator.api.platform import Platform
 from microservice_operator.errors import OperatorError
 
 VERSION = version("microservice-operator")
 PORT = Field(ge=0, le=65535)
+NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")  # RFC 1123 label
 
 
 class InvalidSettings(OperatorError):
@@ -42,6 +45,11 @@ class Settings(BaseSettings):
     pod_namespace: Annotated[str, Field(min_length=1, description="namespace of the Lease")] = (
         "microservice-operator"
     )
+    namespaces: Annotated[
+        tuple[str, ...],
+        NoDecode,
+        Field(description="the only ones to work in, with commas between; empty: all of them"),
+    ] = ()
     platform_file: Annotated[
         Path, Field(description="YAML with the facts of the cluster; defaults if there is none")
     ] = Path("/etc/microservice-operator/platform.yaml")
@@ -70,6 +78,25 @@ class Settings(BaseSettings):
     @classmethod
     def _capitals(cls, value: Any, _: ValidationInfo) -> Any:
         return value.upper() if isinstance(value, str) else value
+
+    @field_validator("namespaces", mode="before")
+    @classmethod
+    def _separated(cls, value: Any, _: ValidationInfo) -> Any:
+        names = value.split(",") if isinstance(value, str) else value
+        return tuple(dict.fromkeys(name.strip() for name in names if name.strip()))
+
+    @field_validator("namespaces")
+    @classmethod
+    def _named(cls, value: tuple[str, ...], _: ValidationInfo) -> tuple[str, ...]:
+        for name in value:
+            if not NAMESPACE.fullmatch(name):
+                raise PydanticCustomError(
+                    "namespace",
+                    "{name} is not the name of a namespace: small letters, digits and - inside,"
+                    " at most 63 characters",
+                    {"name": repr(name)},
+                )
+        return value
 
     @property
     def identity(self) -> str:
@@ -101,7 +128,7 @@ def explain() -> str:
     """The environment variables, one a line, for `--help`."""
     lines = []
     for name, field in Settings.model_fields.items():
-        default = "" if field.default in (None, "") else f" [{field.default}]"
+        default = "" if field.default in (None, "", ()) else f" [{field.default}]"
         lines.append(f"  {name.upper():<26}{field.description}{default}")
     return "\n".join(lines)
 

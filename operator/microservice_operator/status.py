@@ -92,6 +92,14 @@ def bug(identity: Identity, now: str) -> Report:
     return Report(_retold(identity, found, now))
 
 
+def contested(identity: Identity, ref: Ref, rival: str, now: str) -> Event:
+    """Somebody undoes every repair of a child; `rival` is their field manager, if it is known."""
+    who = rival or "somebody"
+    message = f"{who} undoes every repair of {ref.kind} {ref.name}, so it is repaired less often"
+    name = names.event(identity, "Contested", f"{ref.kind}/{ref.name}", now)
+    return Event("Warning", "Contested", message, name)
+
+
 def urgency(old: Mapping[str, Any], new: Mapping[str, Any]) -> Urgency:
     if old == new:
         return Urgency.NONE

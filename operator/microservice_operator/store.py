@@ -8,9 +8,11 @@ import orjson
 
 from microservice_operator.api.kinds import GROUP
 from microservice_operator.observed import Outcome, Record, Ref
+from microservice_operator.reach import EVERYWHERE, WHOLE_CLUSTER, Reach
 from microservice_operator.workqueue import Key
 
 Place = tuple[str, str]  # namespace, name
+Feed = tuple[str, str]  # what one watch brings: a kind, in one namespace or EVERYWHERE
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,14 +32,15 @@ class Known:
 class Store:
     """Never waits, so nobody needs a lock. `on_child` hears whose child has changed."""
 
-    def __init__(self, on_child: Callable[[Key], None]) -> None:
+    def __init__(self, on_child: Callable[[Key], None], reach: Reach = WHOLE_CLUSTER) -> None:
         self._on_child = on_child
+        self._reach = reach
         self._services: dict[Key, Known] = {}
         self._keys: dict[str, Key] = {}  # MicroService uid -> key
         self._records: dict[str, dict[Place, Record]] = {}
         self._children: dict[str, dict[Ref, Record]] = {}  # by the controller's uid
-        self._seen_to: dict[str, int] = {}  # the newest version each kind's watch has shown
-        self._deleted: dict[str, set[str]] = {}  # uids we deleted and the watch still has to
+        self._seen_to: dict[Feed, int] = {}  # the newest version each watch has shown
+        self._deleted: dict[Feed, set[str]] = {}  # uids we deleted and the watch still has to
 
     # MicroServices
 
@@ -83,15 +86,15 @@ class Store:
     def children(self, uid: str) -> dict[Ref, Record]:
         return dict(self._children.get(uid, {}))
 
-    def seen_to(self, kind: str) -> int:
-        return self._seen_to.get(kind, 0)
+    def seen_to(self, kind: str, namespace: str = EVERYWHERE) -> int:
+        return self._seen_to.get((kind, namespace), 0)
 
-    def advance(self, kind: str, version: int) -> None:
-        self._seen_to[kind] = max(version, self._seen_to.get(kind, 0))
+    def advance(self, kind: str, version: int, namespace: str = EVERYWHERE) -> None:
+        self._seen_to[kind, namespace] = max(version, self.seen_to(kind, namespace))
 
     def put(self, kind: str, record: Record) -> bool:
         """An event of the watch; true if it changed anything but the version."""
-        if record.uid in self._deleted.get(kind, ()):
+        if record.uid in self._deleted.get(self._feed(record), ()):
             return False
         before = self._get(kind, record)
         if before and before.version >= record.version:
@@ -106,7 +109,7 @@ class Store:
 
     def drop(self, kind: str, record: Record) -> bool:
         """The watch says that this object is gone."""
-        self._deleted.get(kind, set()).discard(record.uid)
+        self._deleted.get(self._feed(record), set()).discard(record.uid)
         before = self._get(kind, record)
         if before is None or before.version > record.version:
             return False
@@ -114,13 +117,21 @@ class Store:
         self._tell(before)
         return True
 
-    def replace(self, kind: str, records: Iterable[Record], version: int, *, since: int) -> None:
+    def replace(
+        self,
+        kind: str,
+        records: Iterable[Record],
+        version: int,
+        *,
+        since: int,
+        namespace: str = EVERYWHERE,
+    ) -> None:
         """A full list as of `version`, begun when we had seen up to `since`. An older list means
         a restored etcd: all we hold of this kind is of a world that is no more."""
         restored = version < since
         listed = {(record.namespace, record.ref.name): record for record in records}
-        self._deleted.pop(kind, None)
-        for place, before in list(self._records.get(kind, {}).items()):
+        self._deleted.pop((kind, namespace), None)
+        for place, before in self._of_feed(kind, namespace):
             if place not in listed and (restored or before.version <= version):
                 self._unset(kind, before)
                 self._tell(before)
@@ -128,14 +139,15 @@ class Store:
                 self._unset(kind, before)
         for record in listed.values():
             self.put(kind, record)
-        self._seen_to[kind] = version if restored else max(version, self.seen_to(kind))
+        seen = 0 if restored else self.seen_to(kind, namespace)
+        self._seen_to[kind, namespace] = max(version, seen)
 
-    def clear(self, kind: str) -> None:
-        """The kind is no longer served."""
-        for record in list(self._records.get(kind, {}).values()):
+    def clear(self, kind: str, namespace: str = EVERYWHERE) -> None:
+        """The kind is no longer served, or no longer ours to see."""
+        for _, record in self._of_feed(kind, namespace):
             self._unset(kind, record)
-        self._seen_to.pop(kind, None)
-        self._deleted.pop(kind, None)
+        self._seen_to.pop((kind, namespace), None)
+        self._deleted.pop((kind, namespace), None)
 
     def learn(self, outcome: Outcome) -> None:
         """Our own writes, before the watch tells; their echo is then nothing new."""
@@ -147,7 +159,7 @@ class Store:
         nothing: if the object is not here, it was deleted since."""
         kind = record.ref.kind
         before = self._get(kind, record)
-        if before is None and record.version <= self.seen_to(kind):
+        if before is None and record.version <= self.seen_to(*self._feed(record)):
             return
         if before and before.version > record.version:
             return
@@ -163,7 +175,7 @@ class Store:
     def deleted(self, record: Record) -> None:
         """The server confirmed our own delete: late events of the object are void."""
         if self.vanished(record):
-            self._deleted.setdefault(record.ref.kind, set()).add(record.uid)
+            self._deleted.setdefault(self._feed(record), set()).add(record.uid)
 
     def vanished(self, record: Record) -> bool:
         """The server says that this very object does not exist; true if that is news."""
@@ -172,6 +184,13 @@ class Store:
             return False
         self._unset(record.ref.kind, current)
         return True
+
+    def _feed(self, record: Record) -> Feed:
+        return record.ref.kind, self._reach.part(record.namespace)
+
+    def _of_feed(self, kind: str, namespace: str) -> list[tuple[Place, Record]]:
+        records = self._records.get(kind, {}).items()
+        return [(place, record) for place, record in records if namespace in (EVERYWHERE, place[0])]
 
     # the two indexes move together
 

@@ -39,14 +39,20 @@ class Transport:
     """Requests and streams over one connector, which kopf borrows too."""
 
     def __init__(
-        self, connection: Connection, metrics: Metrics, clock: Clock, connections: int = 64
+        self,
+        connection: Connection,
+        metrics: Metrics,
+        clock: Clock,
+        connections: int = 64,
+        *,
+        parts: int = 1,
     ) -> None:
         self.connection = connection
         self._metrics = metrics
         self._clock = clock
         self._resume_at = 0.0
         self._connector = aiohttp.TCPConnector(
-            limit=connections + WATCHES,
+            limit=connections + parts * WATCHES,
             ssl=connection.tls or True,
             keepalive_timeout=75,  # the default of 15 s reconnects all the time
         )

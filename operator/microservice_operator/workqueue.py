@@ -71,9 +71,9 @@ class WorkQueue:
     def add_after(self, key: Key, seconds: float, priority: Priority = Priority.CHILD) -> None:
         """Want a pass in `seconds`; the earliest such wish counts, and any pass fulfils it."""
         due = self._clock.monotonic() + seconds
-        if key in self._timers:
-            if self._timers[key].due <= due:
-                return
+        if timer := self._timers.get(key):
+            if timer.due <= due or timer.priority is Priority.USER:
+                return  # not even a conflict may undercut EDIT_SPACING: edits caused it
             self._timers.pop(key).handle.cancel()
         handle = self._clock.later(seconds, lambda: self._due(key, priority))
         self._timers[key] = Timer(due, handle, priority)

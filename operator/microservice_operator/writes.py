@@ -151,5 +151,5 @@ def _owner(live: Mapping[str, Any]) -> str:
     for owner in owners:
         if owner.get("controller"):
             return f"{owner['kind']} {owner['name']}"
-    managers = [entry.get("manager") for entry in live["metadata"].get("managedFields") or ()]
-    return f"nobody (last written by {managers[-1]})" if managers else "nobody"
+    manager = owned.last_writer(live)
+    return f"nobody (last written by {manager})" if manager else "nobody"

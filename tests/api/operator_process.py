@@ -1,4 +1,4 @@
-"""The operator as a child process, with the rights of its chart and no more."""
+"""The operator as a child process, which finds the API server through the proxy."""
 
 import contextlib
 import os
@@ -8,76 +8,58 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import httpx
 import yaml
+from tests.api import rights
+from tests.api.proxy import FaultProxy
 from tests.api.server import ApiServer
+from tests.api.warm import Spare
 
-from microservice_operator.desired import KINDS
-
-ALL = ["get", "list", "watch", "create", "patch", "delete"]
-READ = ["get", "list", "watch"]
-CHILDREN = [
-    {"apiGroups": [kind.group], "resources": [kind.plural], "verbs": ALL} for kind in KINDS.values()
-]
-CLUSTER_RULES = [
-    {"apiGroups": ["microservice.dev"], "resources": ["microservices"], "verbs": READ},
-    {"apiGroups": ["microservice.dev"], "resources": ["microservices/status"], "verbs": ["patch"]},
-    {
-        "apiGroups": ["microservice.dev"],
-        "resources": ["microservices/finalizers"],
-        "verbs": ["update"],
-    },
-    {"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "list"]},
-    {"apiGroups": [""], "resources": ["events"], "verbs": ["create"]},
-    {
-        "apiGroups": ["apiextensions.k8s.io"],
-        "resources": ["customresourcedefinitions"],
-        "verbs": READ,
-    },
-    *CHILDREN,
-]
-LEASES = {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"]}
-LEASE_RULES = [
-    {**LEASES, "verbs": ["create"]},
-    {**LEASES, "resourceNames": ["microservice-operator"], "verbs": [*READ, "patch"]},
-]
 WRITE = re.compile(
     r'^microservice_operator_api_requests_total\{code="\d+",reason="(?P<reason>\w+)",'
     r'resource="(?P<resource>[^"]+)",verb="(?P<verb>create|patch|delete)"\} (?P<count>\S+)$',
     re.MULTILINE,
 )
+PASSED_ON = ("PATH", "HOME", "PYTHONPATH")
+PROGRAM = (sys.executable, "-m", "microservice_operator")
+ALTERED = (sys.executable, "-P", str(Path(__file__).with_name("altered_operator.py")))
 
 
 class Process:
     """One running operator."""
 
-    def __init__(self, name: str, environment: dict[str, str], port: int, log: Path) -> None:
+    def __init__(self, name: str, url: str, log: Path, child: "subprocess.Popen[bytes]") -> None:
         self.name = name
         self.log = log
-        self._port = port
-        with log.open("a") as output:
-            self._child = subprocess.Popen(
-                [sys.executable, "-m", "microservice_operator"],
-                env=environment,
-                stderr=output,
-                stdout=output,
-            )
+        self.url = url  # of its metrics and of /readyz
+        self._child = child
+
+    @property
+    def pid(self) -> int:
+        return self._child.pid
 
     def ready(self) -> bool:
         with contextlib.suppress(httpx.HTTPError):
-            return httpx.get(f"http://127.0.0.1:{self._port}/readyz", trust_env=False).is_success
+            return self._asked("/readyz").is_success
         return False
+
+    def metrics(self) -> str:
+        return self._asked("/metrics").text
+
+    def _asked(self, path: str) -> httpx.Response:
+        # Without `verify=False`, each call spends 30 ms on reading certificates.
+        return httpx.get(self.url + path, trust_env=False, verify=False)
 
     def writes(self) -> dict[str, int]:
         """What it has asked for beside reads, its Lease and its own permissions."""
-        text = httpx.get(f"http://127.0.0.1:{self._port}/metrics", trust_env=False).text
         return {
             f"{found['verb']} {found['resource']} {found['reason']}": int(float(found["count"]))
-            for found in WRITE.finditer(text)
+            for found in WRITE.finditer(self.metrics())
             if found["reason"] not in ("lease", "permissions")
         }
 
@@ -91,15 +73,30 @@ class Process:
             if f" {namespace}/" in line and any(word in line for word in words)
         ]
 
+    def last_words(self) -> str:
+        return self.log.read_text()[-2000:]
+
+    def shoot(self) -> None:
+        """SIGKILL, without waiting for the end."""
+        self._child.kill()
+
     def kill(self) -> None:
         """As the kernel does when memory is short."""
-        self._child.kill()
+        self.shoot()
         self._child.wait(10)
+
+    def terminate(self) -> None:
+        """SIGTERM, without waiting for the end."""
+        self._child.send_signal(signal.SIGTERM)
 
     def stop(self) -> int:
         """As the kubelet does; the exit status."""
-        self._child.send_signal(signal.SIGTERM)
-        return self._child.wait(15)
+        self.terminate()
+        return self.exit_status()
+
+    def exit_status(self, seconds: float = 15) -> int:
+        """Waits for its end; negative after a signal."""
+        return self._child.wait(seconds)
 
     def running(self) -> bool:
         return self._child.poll() is None
@@ -108,45 +105,100 @@ class Process:
 class Operators:
     """Starts operators in a namespace of their own, as one ServiceAccount."""
 
-    def __init__(self, server: ApiServer, kubeconfig: Path, namespace: str, home: Path) -> None:
-        self._namespace = namespace
+    def __init__(self, server: ApiServer, proxy: FaultProxy, namespace: str, home: Path) -> None:
+        self.namespace = namespace
+        self.user = rights.user(namespace)
+        self.token = home / "token"  # read anew now and then, as in a pod
+        self._proxy = proxy
         self._home = home
         self._processes: list[Process] = []
-        self._kubeconfig = home / "kubeconfig"
-        token = _account(server, namespace)
-        self._kubeconfig.write_text(yaml.safe_dump(_with_token(kubeconfig, token)))
-        self._kubeconfig.chmod(0o600)
+        self.token.write_text(rights.make_account(server, namespace))
 
-    def start(self, name: str = "operator") -> Process:
-        """Returns once it is ready."""
-        port = _free_port()
-        environment = {
-            **{k: v for k, v in os.environ.items() if k in ("PATH", "HOME", "PYTHONPATH")},
-            "KUBECONFIG": str(self._kubeconfig),
-            "POD_NAME": name,
-            "POD_NAMESPACE": self._namespace,
-            "PLATFORM_FILE": str(self._platform()),
-            "PROBE_PORT": "0",
-            "METRICS_PORT": str(port),
-            "LOG_FORMAT": "plain",
-        }
-        process = Process(name, environment, port, self._home / f"{name}.log")
+    def start(
+        self,
+        name: str = "operator",
+        wait: bool = True,
+        altered: Iterable[str] = (),
+        warm: bool = False,
+        **environment: Any,
+    ) -> Process:
+        """Returns once it is ready, with `wait`. Settings by their names: relist_seconds=5;
+        `altered` as in altered_operator.py, `warm` as in warm.py."""
+        given = {key.upper(): str(value) for key, value in environment.items()}
+        whole, log = self._environment(name) | given, self._home / f"{name}.log"
+        child = self._spare.start(whole, log) if warm else _begun(whole, log, altered)
+        process = Process(name, f"http://127.0.0.1:{whole['METRICS_PORT']}", log, child)
         self._processes.append(process)
-        eventually(process.ready, 90, lambda: process.log.read_text()[-2000:])
+        self._proxy.on_kill(name, process.shoot)
+        if wait:
+            eventually(lambda: process.ready() or not process.running(), 90, process.last_words)
+            assert process.running(), process.last_words()
         return process
 
     def stop(self) -> None:
         for process in self._processes:
             if process.running():
                 process.stop()
+        if "_spare" in vars(self):
+            self._spare.end()
+
+    @cached_property
+    def _spare(self) -> Spare:
+        return Spare()
 
     def log(self) -> str:
         return "\n".join(path.read_text() for path in sorted(self._home.glob("*.log")))
+
+    def _environment(self, name: str) -> dict[str, str]:
+        return {
+            **{key: value for key, value in os.environ.items() if key in PASSED_ON},
+            "KUBECONFIG": str(self._kubeconfig(name)),
+            "POD_NAME": name,
+            "POD_NAMESPACE": self.namespace,
+            "PLATFORM_FILE": str(self._platform()),
+            "PROBE_PORT": "0",
+            "METRICS_PORT": str(free_port()),
+            "LOG_FORMAT": "plain",
+        }
+
+    def _kubeconfig(self, name: str) -> Path:
+        """The proxy is the cluster, and nobody is its administrator."""
+        path = self._home / f"{name}.kubeconfig"
+        cluster = {"server": self._proxy.address(name)}
+        content = {
+            "clusters": [{"name": "proxy", "cluster": cluster}],
+            "users": [{"name": "operator", "user": {"tokenFile": self.token.name}}],
+            "contexts": [{"name": "proxy", "context": {"cluster": "proxy", "user": "operator"}}],
+            "current-context": "proxy",
+        }
+        path.write_text(yaml.safe_dump(content))
+        return path
 
     def _platform(self) -> Path:
         path = self._home / "platform.yaml"
         path.write_text(yaml.safe_dump({"gateway": {"name": "public", "namespace": "gateway"}}))
         return path
+
+
+def _begun(
+    environment: dict[str, str], log: Path, altered: Iterable[str]
+) -> "subprocess.Popen[bytes]":
+    command = [*ALTERED, *altered] if altered else PROGRAM
+    with log.open("a") as output:
+        return subprocess.Popen(command, env=environment, stderr=output, stdout=output)
+
+
+class Current:
+    """The operator that runs now; a test that ended it leaves a new one to the next test."""
+
+    def __init__(self, operators: Operators) -> None:
+        self.operators = operators
+        self.process: Process | None = None
+
+    def ensure(self, **environment: Any) -> Process:
+        if self.process is None or not self.process.running():
+            self.process = self.operators.start(**environment)
+        return self.process
 
 
 def eventually(
@@ -160,58 +212,19 @@ def eventually(
     return found
 
 
-def _account(server: ApiServer, namespace: str) -> str:
-    """A ServiceAccount with the operator's rights; its token."""
-    rbac, core = "/apis/rbac.authorization.k8s.io/v1", f"/api/v1/namespaces/{namespace}"
-    metadata, home = {"name": f"operator-{namespace}"}, {"name": "operator"}
-    subject = {"kind": "ServiceAccount", "name": "operator", "namespace": namespace}
-    refer = {"apiGroup": "rbac.authorization.k8s.io"}
-    _post(server, f"{core}/serviceaccounts", {"metadata": home})
-    _post(server, f"{rbac}/clusterroles", {"metadata": metadata, "rules": CLUSTER_RULES})
-    role = {**refer, "kind": "ClusterRole", "name": metadata["name"]}
-    binding = {"metadata": metadata, "roleRef": role, "subjects": [subject]}
-    _post(server, f"{rbac}/clusterrolebindings", binding)
-    _post(server, f"{rbac}/namespaces/{namespace}/roles", {"metadata": home, "rules": LEASE_RULES})
-    role = {**refer, "kind": "Role", "name": "operator"}
-    binding = {"metadata": home, "roleRef": role, "subjects": [subject]}
-    _post(server, f"{rbac}/namespaces/{namespace}/rolebindings", binding)
-    answer = _post(server, f"{core}/serviceaccounts/operator/token", {"spec": {}})
-    return str(answer["status"]["token"])
-
-
-def remove_rights(server: ApiServer, namespace: str) -> None:
-    """What a namespace does not take along when it is deleted."""
-    for plural in ("clusterrolebindings", "clusterroles"):
-        path = f"/apis/rbac.authorization.k8s.io/v1/{plural}/operator-{namespace}"
-        server.request("DELETE", path).raise_for_status()
-
-
-def _post(server: ApiServer, path: str, body: Any) -> Any:
-    answer = server.request("POST", path, json=body)
-    assert answer.is_success, answer.text
-    return answer.json()
-
-
-def _with_token(kubeconfig: Path, token: str) -> dict[str, Any]:
-    """The cluster of this kubeconfig, but never its administrator."""
-    content: dict[str, Any] = yaml.safe_load(kubeconfig.read_text())
-    content["users"] = [{"name": "operator", "user": {"token": token}}]
-    for context in content["contexts"]:
-        context["context"]["user"] = "operator"
-    return content
-
-
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
 def operators(
-    server: ApiServer, kubeconfig: Path, namespace: str, home: Path
+    server: ApiServer, proxy: FaultProxy, namespace: str, home: Path
 ) -> Iterator[Operators]:
-    """The body of a fixture."""
-    running = Operators(server, kubeconfig, namespace, home)
+    """The body of a fixture. What must never be told is not in a log either (I5)."""
+    running = Operators(server, proxy, namespace, home)
     yield running
     running.stop()
-    remove_rights(server, namespace)
+    rights.remove(server, namespace)
+    told = [canary for canary in proxy.invariants.canaries if canary in running.log()]
+    assert told == []

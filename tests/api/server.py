@@ -24,7 +24,7 @@ class ApiServer:
         content = yaml.safe_load(kubeconfig.read_text())
         cluster, user = content["clusters"][0]["cluster"], content["users"][0]["user"]
         self._client = httpx.Client(
-            base_url=cluster["server"], verify=_trust(cluster, user), timeout=120, trust_env=False
+            base_url=cluster["server"], verify=trust(cluster, user), timeout=120, trust_env=False
         )
 
     def request(
@@ -61,7 +61,24 @@ def fresh_namespace(server: ApiServer) -> Iterator[str]:
         server.request("DELETE", f"/api/v1/namespaces/{name}").raise_for_status()
 
 
-def _trust(cluster: dict[str, str], user: dict[str, str]) -> ssl.SSLContext:
+def install(server: ApiServer, crd: dict[str, Any]) -> None:
+    """Apply a CRD, and wait until it is served."""
+    path = f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{crd['metadata']['name']}"
+    answer = server.apply(path, crd)
+    assert answer.is_success, answer.text
+    _wait_until_served(server, crd["spec"])
+
+
+def _wait_until_served(server: ApiServer, spec: dict[str, Any]) -> None:
+    """Polls: the discovery document has no watch."""
+    version, plural = spec["versions"][0]["name"], spec["names"]["plural"]
+    for _ in range(300):
+        if server.request("GET", f"/apis/{spec['group']}/{version}/{plural}").is_success:
+            return
+    raise AssertionError(f"the API server does not serve {plural}")
+
+
+def trust(cluster: dict[str, str], user: dict[str, str]) -> ssl.SSLContext:
     authority = base64.b64decode(cluster["certificate-authority-data"]).decode()
     context = ssl.create_default_context(cadata=authority)
     with tempfile.NamedTemporaryFile() as pair:  # the standard library reads it from files only

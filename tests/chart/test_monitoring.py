@@ -17,9 +17,21 @@ ALL = ("--set", "metrics.alerts.enabled=true,metrics.dashboard.enabled=true")
 SCRAPED = ("--set", "metrics.serviceMonitor.enabled=true")
 LABELLED = ("--set", "platform.monitoring.labels.release=prometheus")
 FROM_SCRAPING = {"namespace", "pod"}
-FUNCTIONS = {"absent", "and", "by", "histogram_quantile", "increase", "le", "max", "on", "rate"} | {
+FUNCTIONS = {
+    "absent",
+    "and",
+    "by",
+    "histogram_quantile",
+    "increase",
+    "le",
+    "max",
+    "on",
+    "or",
+    "rate",
+} | {
     "sum",
     "m",
+    "or",
 }
 ALERTS: dict[str, Any] = yaml.safe_load((chart(OPERATOR) / "files" / "alerts.yaml").read_text())
 DASHBOARD: dict[str, Any] = json.loads((chart(OPERATOR) / "files" / "dashboard.json").read_text())
@@ -48,7 +60,7 @@ def exported() -> tuple[set[str], set[str]]:
     metrics.passes.labels("done")
     metrics.heard.labels("Deployment")
     metrics.events_seen.labels("deployments.apps", "true")
-    metrics.forbidden.labels("Service")
+    metrics.forbidden.labels("Service", "shop")
     families: list[Metric] = list(text_string_to_metric_families(metrics.text()))
     samples = [sample for family in families for sample in family.samples]
     return {s.name for s in samples}, {label for s in samples for label in s.labels}

@@ -84,3 +84,11 @@ def test_a_policy_can_first_only_warn(render: Render) -> None:
     manifests = render(OPERATOR, *switched_on("authors"), "--set", "policies.actions={Warn,Audit}")
     (binding,) = of_kind(BINDING, manifests)
     assert binding["spec"]["validationActions"] == ["Warn", "Audit"]
+
+
+def test_with_namespaces_a_policy_is_for_these_only(render: Render) -> None:
+    manifests = render(OPERATOR, *switched_on(*SWITCHES), "--set", "namespaces={shop}")
+    chosen = {"key": "kubernetes.io/metadata.name", "operator": "In", "values": ["shop"]}
+    for binding in of_kind(BINDING, manifests):
+        selector = binding["spec"]["matchResources"]["namespaceSelector"]
+        assert selector == {"matchExpressions": [chosen]}

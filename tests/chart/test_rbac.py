@@ -4,6 +4,7 @@ import re
 
 import pytest
 from tests.chart.rendered import OPERATOR, REPOSITORY, Manifest, Render, of_kind, only
+from tests.user_rights import USERS
 
 from microservice_operator.desired import BUILDERS
 
@@ -115,26 +116,6 @@ def test_the_security_page_publishes_the_same_table() -> None:
     assert published == CLUSTER.keys() | {("coordination.k8s.io", "leases")}
 
 
-USERS = [  # aggregated role, verb, resource, allowed
-    ("view", "get", "microservices", True),
-    ("view", "watch", "microservices", True),
-    ("view", "create", "microservices", False),
-    ("view", "patch", "microservices", False),
-    ("view", "delete", "microservices", False),
-    ("view", "patch", "microservices/status", False),
-    ("edit", "list", "microservices", True),
-    ("edit", "create", "microservices", True),
-    ("edit", "patch", "microservices", True),
-    ("edit", "deletecollection", "microservices", True),
-    ("edit", "patch", "microservices/status", False),
-    ("edit", "update", "microservices/finalizers", False),
-    ("admin", "update", "microservices", True),
-    ("admin", "delete", "microservices", True),
-    ("admin", "patch", "microservices/status", False),
-    ("admin", "escalate", "microservices", False),
-]
-
-
 @pytest.mark.parametrize(("role", "verb", "resource", "allowed"), USERS)
 def test_a_user_may_what_the_table_says(
     render: Render, role: str, verb: str, resource: str, allowed: bool
@@ -152,3 +133,62 @@ def test_a_user_may_what_the_table_says(
 def test_users_get_no_rights_where_somebody_else_gives_them(render: Render) -> None:
     roles = of_kind("ClusterRole", render(OPERATOR, "--set", "userRoles.create=false"))
     assert len(roles) == 1
+
+
+SOME = ("--set", "namespaces={shop,microservice-operator-home}")
+HERE = {"shop", "microservice-operator-home"}
+EVERYWHERE = ("apiextensions.k8s.io", "customresourcedefinitions")
+
+
+def bound_in(manifests: list[Manifest]) -> dict[str, list[Rights]]:
+    """By namespace ("": all), what bindings give to the operator."""
+    given: dict[str, list[Rights]] = {}
+    roles = {
+        (each["kind"], each["metadata"].get("namespace"), each["metadata"]["name"]): rights(each)
+        for each in of_kind("ClusterRole", manifests) + of_kind("Role", manifests)
+    }
+    for kind in ("ClusterRoleBinding", "RoleBinding"):
+        for binding in of_kind(kind, manifests):
+            namespace, refer = binding["metadata"].get("namespace"), binding["roleRef"]
+            given.setdefault(namespace or "", []).append(
+                roles[refer["kind"], namespace, refer["name"]]
+            )
+    return given
+
+
+def test_with_namespaces_there_is_a_role_in_each_and_only_crds_are_seen_everywhere(
+    render: Render,
+) -> None:
+    given = bound_in(render(OPERATOR, *SOME))
+    working = {key: verbs for key, verbs in CLUSTER.items() if key != EVERYWHERE}
+    assert given.keys() == HERE | {""}
+    assert given[""] == [{EVERYWHERE: READ}]
+    for namespace in HERE:
+        assert working in given[namespace]
+
+
+def test_without_the_right_to_watch_crds_nothing_is_seen_everywhere(render: Render) -> None:
+    assert bound_in(render(OPERATOR, *SOME, "--set", "crds.watch=false")).keys() == HERE
+    everywhere = bound_in(render(OPERATOR, "--set", "crds.watch=false"))[""]
+    assert everywhere == [{k: v for k, v in CLUSTER.items() if k != EVERYWHERE}]
+
+
+def test_no_two_objects_share_a_name_where_the_own_namespace_is_one_of_them(
+    render: Render,
+) -> None:
+    places = [
+        (each["kind"], each["metadata"].get("namespace"), each["metadata"]["name"])
+        for each in render(OPERATOR, *SOME)
+    ]
+    assert len(places) == len(set(places))
+
+
+def test_the_operator_is_told_its_namespaces(render: Render) -> None:
+    def told(*args: str) -> list[str]:
+        (container,) = only("Deployment", render(OPERATOR, *args))["spec"]["template"]["spec"][
+            "containers"
+        ]
+        return [each["value"] for each in container["env"] if each["name"] == "NAMESPACES"]
+
+    assert told() == []
+    assert told(*SOME) == ["shop,microservice-operator-home"]

@@ -132,20 +132,31 @@ def test_no_route_reaches_an_admin_port(shop: dict[str, Manifest]) -> None:
     assert ports == {"http"}
 
 
-def test_only_the_two_that_talk_to_each_other_open_their_policy(shop: dict[str, Manifest]) -> None:
+def test_only_who_has_to_reach_a_service_may(shop: dict[str, Manifest]) -> None:
+    """The page /ops asks admin ports, which no route exposes."""
     callers = {
         name: [
-            peer["podSelector"]["matchLabels"]["microservice.dev/name"]
+            (peer["podSelector"]["matchLabels"]["microservice.dev/name"], port["port"])
             for rule in each["spec"]["access"].get("ingress", [])
             for peer in rule["from"]
+            for port in rule["ports"]
         ]
         for name, each in shop.items()
     }
-    nobody: list[str] = []
-    assert callers == {name: nobody for name in SERVICES} | {
-        "bank": ["payments"],
-        "payments": ["bank"],
+    ops = ("storefront", "admin")
+    assert callers == {
+        "auth": [ops],
+        "catalog": [ops],
+        "orders": [ops],
+        "payments": [("bank", "http"), ops],
+        "bank": [("payments", "http")],
+        "storefront": [],
     }
+
+
+def test_fault_switches_are_off_in_a_cluster(shop: dict[str, Manifest]) -> None:
+    names = {env["name"] for each in shop.values() for env in each["spec"].get("env", [])}
+    assert "SHOP_FAULTS" not in names
 
 
 def test_a_service_that_scales_by_cpu_asks_for_cpu(shop: dict[str, Manifest]) -> None:

@@ -82,6 +82,10 @@ BAD_VALUES = [
     ("policies.hostnames.everywhere={https://shop.example.com}", "everywhere"),
     ("policies.hostnames.namespaces.Shop={shop.example.com}", "Shop"),
     ("policies.authors=true", "authors"),
+    ("namespaces={Shop}", "namespaces"),
+    ("namespaces={shop,shop}", "namespaces"),
+    ("namespaces=shop", "namespaces"),
+    ("crds.watch=maybe", "watch"),
 ]
 
 

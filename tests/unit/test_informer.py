@@ -1,5 +1,6 @@
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from itertools import islice
 from typing import Any
 
 import pytest
@@ -7,6 +8,7 @@ from tests.fakeclock import FakeClock, settle
 
 from microservice_operator.api.kinds import Kind
 from microservice_operator.errors import ApiError
+from microservice_operator.handlers import Endless
 from microservice_operator.informer import Informer
 from microservice_operator.observed import Record, Ref
 from microservice_operator.store import Store
@@ -36,7 +38,9 @@ class Server:
         self.watches: list[int] = []
         self.stream: asyncio.Queue[Any] = asyncio.Queue()
 
-    async def pages(self, kind: Kind, reason: str) -> AsyncIterator[tuple[list[Any], int]]:
+    async def pages(
+        self, kind: Kind, namespace: str, reason: str
+    ) -> AsyncIterator[tuple[list[Any], int]]:
         self.lists.append(reason)
         if self.errors:
             raise self.errors.pop(0)
@@ -44,7 +48,7 @@ class Server:
             yield page, self.version
 
     async def watch(
-        self, kind: Kind, version: int, seconds: float, silence: float
+        self, kind: Kind, namespace: str, version: int, seconds: float, silence: float
     ) -> AsyncGenerator[Any, None]:
         self.watches.append(version)
         while (event := await self.stream.get()) is not None:
@@ -71,7 +75,7 @@ class Setup:
             relist=3600,
             on_event=lambda kind, changed: None,
             on_listed=lambda kind, first: self.listed.append(first),
-            on_failed=lambda: None,
+            on_failed=lambda error: None,
         )
 
     def names(self) -> set[str]:
@@ -134,6 +138,15 @@ async def test_a_broken_watch_needs_no_new_list(setup: Setup) -> None:
     assert setup.server.lists == ["start"]
 
 
+async def test_a_server_that_ends_every_watch_at_once_is_not_asked_in_a_busy_loop(
+    setup: Setup,
+) -> None:
+    for _ in range(1000):
+        setup.server.stream.put_nowait(None)
+    await setup.clock.advance(10)
+    assert 5 <= len(setup.server.watches) <= 15
+
+
 async def test_there_is_a_new_list_every_hour_however_well_the_watch_works(setup: Setup) -> None:
     setup.server.pages_of = [[item("lost", 11)]]
     for _ in range(13):
@@ -157,6 +170,24 @@ async def test_a_list_that_fails_is_tried_again_more_and_more_slowly() -> None:
     await asyncio.wait([task])
 
 
+async def test_after_a_long_outage_there_is_a_list_in_less_than_20_s() -> None:
+    setup = Setup()
+    setup.server.errors = [ApiError(0, "ClientError", "") for _ in range(1000)]
+    task = asyncio.ensure_future(setup.informer.run())
+    await setup.clock.advance(600)
+    setup.server.errors.clear()
+    await setup.clock.advance(20 / 1.2)  # pauses are stretched by up to a fifth
+    assert setup.informer.listed
+    task.cancel()
+    await asyncio.wait([task])
+
+
+def test_kopf_never_gives_up_and_never_sleeps_long() -> None:
+    pauses = list(islice(Endless(), 100))
+    assert len(pauses) == 100
+    assert max(pauses) <= 10
+
+
 async def test_a_kind_that_vanishes_is_listed_again_until_it_is_back() -> None:
     setup = Setup(OPTIONAL)
     task = asyncio.ensure_future(setup.informer.run())
@@ -164,7 +195,8 @@ async def test_a_kind_that_vanishes_is_listed_again_until_it_is_back() -> None:
     setup.server.errors = [ApiError(404, "NotFound", "")]
     setup.server.stream.put_nowait(ApiError(404, "NotFound", ""))
     await setup.clock.advance(60)
-    assert setup.server.lists == ["start", "relist", "relist"]
+    assert setup.server.lists == ["start", "relist", "start"]
+    assert setup.listed == [True, True], "to whom it belongs, it is new again"
     task.cancel()
     await asyncio.wait([task])
 

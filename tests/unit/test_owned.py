@@ -90,3 +90,21 @@ def test_owning_a_field_is_seen_at_its_path() -> None:
     assert not owned.owns(obj, MANAGER, "spec", "paused")
     assert not owned.owns(obj, MANAGER, "status", "replicas")
     assert not owned.owns({"metadata": {}}, MANAGER, "spec", "replicas")
+
+
+def test_the_last_writer_is_found_by_time_and_never_by_the_status() -> None:
+    def entry(manager: str, minute: int, **more: str) -> dict[str, str]:
+        return {"manager": manager, "time": f"2026-01-01T12:{minute:02}:00Z", **more}
+
+    entries = [
+        entry("applier", 2),
+        entry(MANAGER, 4),
+        entry("editor", 1),
+        entry("autoscaler", 3, subresource="scale"),
+        entry("controller", 5, subresource="status"),
+    ]
+    obj = {"metadata": {"managedFields": entries}}
+    assert owned.last_writer(obj) == MANAGER
+    assert owned.last_writer(obj, but=MANAGER) == "autoscaler"
+    assert owned.last_writer({"metadata": {"managedFields": entries[1:2]}}, but=MANAGER) == ""
+    assert owned.last_writer({"metadata": {}}) == ""

@@ -74,11 +74,24 @@ def test_a_row_of_failures_is_as_old_as_its_first() -> None:
 def test_a_fight_over_one_object_slows_down_that_object_only() -> None:
     pace, other = Pace("u"), Ref("Deployment", "web")
     for second in range(5):
-        assert pace.repair_wait([WEB], second) == 0.0
+        assert pace.held([WEB], second) == {}
         pace.repaired([WEB], second)
-    assert pace.repair_wait([WEB], 5.0) == 9.0
-    assert pace.repair_wait([other], 5.0) == 0.0
-    assert pace.repair_wait([WEB], 200.0) == 0.0
+    assert pace.held([WEB, other], 5.0) == {WEB: 9.0}
+    assert pace.held([WEB], 200.0) == {}
+
+
+def test_a_fight_is_news_once_and_again_only_after_it_has_ended() -> None:
+    pace = Pace("u")
+
+    def fight(start: float) -> list[Ref]:
+        for second in range(5):
+            assert pace.news(pace.held([WEB], start + second)) == []
+            pace.repaired([WEB], start + second)
+        return pace.news(pace.held([WEB], start + 5))
+
+    assert fight(0.0) == [WEB]
+    assert pace.news(pace.held([WEB], 6.0)) == []
+    assert fight(200.0) == [WEB]
 
 
 def test_how_soon_a_failed_pass_is_repeated() -> None:

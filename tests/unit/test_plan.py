@@ -9,7 +9,7 @@ from tests.scene import NOW, SETTINGS, applied, service, world
 from microservice_operator import owned
 from microservice_operator.desired import desired
 from microservice_operator.observed import Observed, Plan, Ref, Write
-from microservice_operator.plan import answered, plan
+from microservice_operator.plan import answered, plan, without
 
 EMPTY = Observed(now=NOW, children={}, served=frozenset({"HTTPRoute", "ServiceMonitor"}))
 EVERYTHING = {
@@ -105,6 +105,18 @@ def test_only_a_child_that_was_there_before_is_restored() -> None:
     assert not todo(EMPTY).restores
     assert not todo(EMPTY, None, Ref("HTTPRoute", "orders")).restores
     assert todo(EMPTY, None, gone).restores
+
+
+def test_what_has_to_wait_keeps_the_rest_but_nothing_is_pruned_meanwhile() -> None:
+    held, gone = Ref("Deployment", "orders"), Ref("Service", "orders")
+    stale = todo(EMPTY, EVERYTHING, held, gone)
+    old = replace(stale, prune=tuple((w.kind, applied(w.kind, w.manifest)) for w in stale.writes))
+    rest = without(old, {held})
+    assert {w.ref for w in old.writes} - {w.ref for w in rest.writes} == {held}
+    assert rest.restores
+    assert rest.prune == ()
+    assert without(old, set()) == old
+    assert not without(old, {write.ref for write in old.writes}).restores
 
 
 def test_an_unfixed_count_is_pinned_to_the_version_it_was_read_from() -> None:

@@ -47,7 +47,7 @@ OTHERS = {
     "CRDNotInstalled",
 }
 PROBLEMS = {"GatewayNotAllowed", "BlocksDrains", "RulesWithoutEffect", "NoRequest", "SharedClaim"}
-EVENTS = {"WorkloadFailing", "RolloutFailed", "RouteRejected", "Recovered"}
+EVENTS = {"WorkloadFailing", "RolloutFailed", "RouteRejected", "Recovered", "Contested"}
 REASONS = READY_FALSE | OTHERS | PROBLEMS | EVENTS
 
 TYPES = {"Reconciling", "Stalled", "Available", "RoutesReady", "AutoscalerReady", "MonitoringReady"}

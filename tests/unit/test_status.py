@@ -379,3 +379,21 @@ def test_what_was_found_holds_while_nobody_looks() -> None:
     later = report(again, world(again, pods(0, progressing=STEPPING))).status
     assert reasons(later)["Ready"] == "False/Unschedulable"
     assert later["lastFailure"] == found["lastFailure"]
+
+
+@pytest.mark.parametrize("spec", [{"suspend": True}, {"replicas": 1}])
+def test_a_service_that_shrinks_is_in_effect_once_the_surplus_is_gone(spec: dict[str, Any]) -> None:
+    before = ready_before({"replicas": 3})
+    wanted = 0 if "suspend" in spec else 1
+    of = service({"replicas": 3} | spec, generation=2, known=before.known_status)
+    shrinking = pods(available=3, wanted=wanted, total=3, updated=3)
+    told = headline(report(of, world(of, shrinking)))
+    assert told["Ready"] == "False/Progressing"
+    done = pods(available=wanted, wanted=wanted)
+    assert headline(report(of, world(of, done)))["Ready"].startswith("True/")
+
+
+def test_pods_that_an_autoscaler_takes_away_change_nothing() -> None:
+    of = ready_before({"replicas": 2})
+    shrinking = pods(available=3, wanted=2, total=3, updated=3)
+    assert headline(report(of, world(of, shrinking))) == {"Ready": "True/Ready"}

@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 
 from microservice_operator.observed import Outcome, Record, Ref
+from microservice_operator.reach import Reach
 from microservice_operator.store import Store
 from microservice_operator.workqueue import Key
 
@@ -218,3 +219,40 @@ def test_an_object_somebody_deletes_and_makes_again_is_a_new_one(store: Store, t
     store.put(SERVICE, replace(record(7), uid="c2", controller=None))
     assert told.take() == [ORDERS]
     assert child(store) is None
+
+
+# a watch for each namespace
+
+
+@pytest.fixture
+def split(told: Told) -> Store:
+    """Of an operator that works in `shop` and `other` only."""
+    store = Store(told.append, Reach(("shop", "other")))
+    store.notice(body(10), listed=True)
+    return store
+
+
+def test_a_list_of_one_namespace_says_nothing_about_another(split: Store) -> None:
+    split.put(SERVICE, record(5))
+    split.replace(SERVICE, [], 50, since=0, namespace="other")
+    assert child(split) == record(5)
+    split.replace(SERVICE, [], 50, since=0, namespace="shop")
+    assert child(split) is None
+
+
+def test_how_far_the_watch_of_one_namespace_has_come_says_nothing_about_another(
+    split: Store,
+) -> None:
+    split.advance(SERVICE, 100, "other")
+    split.answer(record(60))
+    assert child(split) == record(60)
+    split.clear(SERVICE, "shop")
+    split.advance(SERVICE, 100, "shop")
+    split.answer(record(60))
+    assert child(split) is None
+
+
+def test_a_namespace_that_is_closed_leaves_the_others_as_they_are(split: Store) -> None:
+    split.put(SERVICE, record(5))
+    split.clear(SERVICE, "other")
+    assert child(split) == record(5)

@@ -154,6 +154,20 @@ async def test_the_earliest_wish_for_another_look_counts(clock: FakeClock) -> No
     assert await taken(queue) == [ORDERS]
 
 
+async def test_a_conflict_with_an_edit_does_not_undercut_the_pause_between_edits(
+    clock: FakeClock,
+) -> None:
+    queue = make(clock)
+    queue.add(ORDERS, Priority.USER)
+    assert await taken(queue) == [ORDERS]
+    queue.add(ORDERS, Priority.USER)
+    queue.failed(ORDERS, 0.0)
+    await clock.advance(0.4)
+    assert await taken(queue) == []
+    await clock.advance(0.2)
+    assert await taken(queue) == [ORDERS]
+
+
 async def test_edits_of_one_object_start_passes_half_a_second_apart(clock: FakeClock) -> None:
     queue = make(clock)
     started = 0

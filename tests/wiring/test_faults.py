@@ -1,13 +1,15 @@
+import asyncio
 from typing import Any
 
 import pytest
 from tests.fakeapi import FakeApi, Fault
+from tests.fakecontrollers import FakeControllers
 from tests.wiring.conftest import Start
 from tests.world import PLAIN, SEVEN, SHOP, change, children, condition, make, ready
 
 from microservice_operator import reconcile
 from microservice_operator.api.kinds import MICROSERVICE
-from microservice_operator.cluster import EVENT
+from microservice_operator.cluster import EVENT, POD
 from microservice_operator.desired import KINDS
 from microservice_operator.observed import Plan
 from microservice_operator.plan import plan
@@ -149,6 +151,23 @@ async def test_a_service_deleted_in_a_gap_of_the_watch_is_not_brought_back(
     assert len(created) == len(SEVEN)
 
 
+async def test_a_service_that_goes_before_its_first_status_is_not_brought_back(
+    api: FakeApi, start: Start
+) -> None:
+    fault = Fault("patch", STATUS, 500, times=10**6)
+    api.faults.append(fault)
+    make(api)
+    await start()
+    await api.until(lambda: children(api) == SEVEN)
+    api.expire(MICROSERVICE, while_away=lambda: api.remove(MICROSERVICE, SHOP, "orders"))
+    fault.times = 0
+    make(api, "marker", PLAIN)
+    await api.until(lambda: ready(api, "marker"))
+    created = [r for r in api.audit if r.name == "orders" and r.code == 201]
+    assert len(created) == len(SEVEN)
+    assert children(api) == set()
+
+
 async def test_a_namespace_that_ends_gets_no_second_try(api: FakeApi, start: Start) -> None:
     fault = Fault("patch", "*", 403, "Forbidden", "terminating", cause="NamespaceTerminating")
     fault.times = 10**6
@@ -186,4 +205,25 @@ async def test_a_bug_that_one_service_hits_is_told_and_spares_the_others(
     await api.until(lambda: ready(api, "other"))
     await api.until(lambda: condition(api, "Reconciling") == ("True", "InternalError"))
     monkeypatch.setattr(reconcile, "plan", plan)
+    await api.until(lambda: ready(api))
+
+
+async def test_pods_that_may_not_be_listed_cost_the_diagnosis_and_nothing_else(
+    api: FakeApi, start: Start, controllers: FakeControllers
+) -> None:
+    controllers.broken.add("orders")
+    api.denied.add(("list", POD.resource))
+    make(api, spec=PLAIN)
+    await start()
+
+    def told() -> str:
+        conditions = api.get(MICROSERVICE, SHOP, "orders")["status"].get("conditions") or ()
+        return next((str(c["message"]) for c in conditions if c["type"] == "Ready"), "")
+
+    await api.until(lambda: "the operator may not list pods" in told())
+    await asyncio.sleep(2.0)  # 40 s of its life, in which it would look three times more
+    about = [r for r in api.audit if r.name == "orders" and r.resource == STATUS]
+    assert len([r for r in api.audit if r.resource == POD.resource]) == 1
+    assert len(about) <= 2  # in progress, and then why that is all that can be said
+    change(api, replicas=0)
     await api.until(lambda: ready(api))

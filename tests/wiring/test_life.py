@@ -1,10 +1,12 @@
 from collections import Counter
+from typing import Any
 
 from tests.fakeapi import FakeApi
 from tests.wiring.conftest import Start
 from tests.world import FULL, PLAIN, SEVEN, SHOP, change, children, condition, make, ready
 
 from microservice_operator.api.kinds import MICROSERVICE
+from microservice_operator.cluster import EVENT
 from microservice_operator.desired import KINDS
 
 DEPLOYMENT = KINDS["Deployment"]
@@ -77,6 +79,35 @@ async def test_a_field_changed_by_hand_is_reverted_with_one_write(
     assert (
         sum(1 for r in api.audit if r.name == "orders" and r.verb == "patch") == 1 + before.total()
     )
+
+
+async def test_a_fight_over_one_child_is_told_once_and_delays_no_other(
+    api: FakeApi, start: Start
+) -> None:
+    service, policy = KINDS["Service"], KINDS["NetworkPolicy"]
+    await settled(api, start)
+    mine = {"spec": {"selector": {"microservice.dev/name": "mine"}}}
+
+    def events() -> list[Any]:
+        return [r.body for r in api.audit if r.resource == EVENT.resource]
+
+    def repaired() -> bool:
+        selector = api.get(service, SHOP, "orders")["spec"]["selector"]
+        return bool(selector["microservice.dev/name"] == "orders")
+
+    for _ in range(5):
+        await api.until(repaired)
+        api.edit(service, SHOP, "orders", mine, "rival")
+    await api.until(repaired)
+    api.edit(service, SHOP, "orders", mine, "rival")
+    await api.until(events)
+    api.remove(policy, SHOP, "orders")
+    await api.until(lambda: api.get(policy, SHOP, "orders"))
+    assert not repaired(), "the rival has its way for ten seconds"
+    await api.until(repaired)
+    (event,) = events()
+    assert (event["type"], event["reason"]) == ("Warning", "Contested")
+    assert event["message"].startswith("rival undoes every repair of Service orders")
 
 
 async def test_fields_of_others_stay(api: FakeApi, start: Start) -> None:
