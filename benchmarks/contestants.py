@@ -80,7 +80,7 @@ def _kro(flags: Mapping[str, Any]) -> Callable[[Rig], Process]:
         )
         crds = [word for path in _crds(module) for word in ("-f", str(path))]
         rig.cluster.kubectl("apply", "--server-side", *crds)
-        rig.cluster.kubectl("wait", "--for=condition=Established", *crds, "--timeout=60s")
+        rig.cluster.wait("Established", *crds)
         port = _free_port()
         binary = golang.build(rig.settings, programs.KRO) / "controller"
         words: list[str | Path] = [binary, *(f"--{name}={value}" for name, value in flags.items())]
@@ -92,7 +92,7 @@ def _kro(flags: Mapping[str, Any]) -> Callable[[Rig], Process]:
         _wait_for(process, f"http://127.0.0.1:{port}/readyz")
         rig.cluster.kubectl("apply", "--server-side", "-f", str(KRO / "graph.yaml"))
         graph = "resourcegraphdefinition/benchservice"
-        rig.cluster.kubectl("wait", graph, "--for=condition=Ready", "--timeout=60s")
+        rig.cluster.wait("Ready", graph)
         return process
 
     return launch

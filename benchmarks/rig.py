@@ -109,7 +109,7 @@ def _furnish(rig: Rig) -> None:
     )
     crd = REPOSITORY / "crds" / "microservices.yaml"
     rig.cluster.kubectl("apply", "--server-side", "-f", str(crd))
-    rig.cluster.kubectl("wait", "--for=condition=Established", "-f", str(crd), "--timeout=60s")
+    rig.cluster.wait("Established", "-f", str(crd))
     rig.apply(*(_namespace(name) for name in (NAMESPACE, WARM_UP, SYSTEM)))
     rig.apply(*(part for name in ACCOUNTS for part in _account(name)))
     rig.cluster.kubectl("apply", "--server-side", "-f", "-", given=_our_rights(rig.settings))
@@ -172,9 +172,7 @@ def _simulate_nodes(rig: Rig) -> Process:
     simulator.start()
     try:
         rig.apply(*(_node(number) for number in range(NODES)))
-        rig.cluster.kubectl(
-            *("wait", "node", "-l", "type=kwok", "--for=condition=Ready", "--timeout=60s")
-        )
+        rig.cluster.wait("Ready", "node", "-l", "type=kwok")
     except BaseException:
         simulator.stop()
         raise

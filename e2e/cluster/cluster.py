@@ -11,6 +11,7 @@ from e2e.cluster.errors import Problem
 from e2e.cluster.node import NODE
 from e2e.cluster.ports import LOOPBACK
 from e2e.cluster.settings import Settings
+from e2e.cluster.waiting import wait_for
 
 GATEWAY_NODE_PORT = 30080
 NODE_LABEL = "io.x-k8s.kind.cluster"  # kind's, on the containers that are nodes
@@ -81,6 +82,13 @@ class Cluster:
         """As `kubectl`, but "" where the cluster does not answer."""
         tool = tools.path(self.settings, tools.KUBECTL)
         return command.answer(tool, *words, env=self.env, timeout=timeout)
+
+    def wait(self, condition: str, *what: str, within: float = 60) -> None:
+        """Asked again and again: kubectl itself fails on an object that has no conditions yet
+        (".status.conditions accessor error: <nil>")."""
+        words = ("wait", f"--for=condition={condition}", *what, "--timeout=5s")
+        if not wait_for(lambda: self.asked(*words, timeout=10), within):
+            self.kubectl(*words)
 
     @property
     def env(self) -> dict[str, str]:

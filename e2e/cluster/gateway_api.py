@@ -14,4 +14,4 @@ def install(cluster: Cluster) -> None:
     crds = [file for file in sorted(folder.glob(CRDS)) if "_vap_" not in file.name]
     files = [word for file in crds for word in ("-f", str(file))]
     cluster.kubectl("apply", "--server-side", "--force-conflicts", *files)
-    cluster.kubectl("wait", "--for=condition=Established", *files, "--timeout=60s")
+    cluster.wait("Established", *files)
