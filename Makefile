@@ -16,7 +16,7 @@ SHOP_TESTS := services tests/shop
 TWO_CLUSTERS := -n 2 --dist worksteal
 BESIDE := e2e/test_cases.py e2e/test_evidence.py
 HERE := -m "not api and not nodes and not long"
-TYPED := operator/microservice_operator $(patsubst %/__init__.py,%,$(wildcard services/*/*/__init__.py)) e2e/cluster e2e/demo benchmarks
+TYPED := operator/microservice_operator operator/msvc $(patsubst %/__init__.py,%,$(wildcard services/*/*/__init__.py)) e2e/cluster e2e/demo benchmarks
 export PATH := $(dir $(UV)):$(PATH)
 # Without byte code every process of the tests compiles its libraries again.
 unexport PYTHONDONTWRITEBYTECODE
@@ -70,7 +70,10 @@ guard: $(UV) ## how many requests a pass may send
 bench: $(UV) ## measure beside a bare client and kro: hours, on a quiet machine
 	$(RUN) python -m benchmarks build && $(RUN) python -m benchmarks run $(BENCH)
 
-bench-report: $(UV) ## write docs/performance.md from the results
+bench-shop: servers ## measure the shop: an hour, on a quiet machine; BENCH=--quick is a trial
+	$(RUN) python -m benchmarks shop $(BENCH)
+
+bench-report: $(UV) ## write docs/performance.md and docs/performance-shop.md from the results
 	$(RUN) python -m benchmarks report
 
 ##@ Code
@@ -97,6 +100,9 @@ check-generated: $(UV) ## nothing that is generated is out of date
 
 golden: $(UV) ## rewrite what the golden tests expect; read the diff
 	GOLDEN_UPDATE=1 $(PYTEST) tests/golden
+
+pictures: servers ## take the pictures of the README anew; look at them before you commit
+	$(PYTEST) $(wildcard tests/shop/test_browser*.py) -k "timeline or window or stuck" && cp test-output/docs/*.webp docs/images/
 
 ##@ Pieces
 image: $(UV) ## build our images; prints their names

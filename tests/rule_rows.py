@@ -454,6 +454,16 @@ BOUNDS: list[tuple[Spec, str]] = [
     ({"routes": [{"name": "main", "hostnames": ["UPPER"]}]}, "spec.routes"),
     ({"autoscaling": {}}, "spec.autoscaling.maxReplicas"),
     ({"rollout": {"strategy": "Canary"}}, "spec.rollout.strategy"),
+    ({"serviceAccountName": "orders\n"}, "spec.serviceAccountName"),
+    ({"tolerations": [None]}, "spec.tolerations"),
+]
+
+# A null is as if it was not written, but not as an entry of a list.
+NULLS: list[Spec] = [
+    {"securityContext": None, "ports": None, "suspend": None},
+    {"env": [{"name": "A", "value": None}]},
+    {"nodeSelector": {"a": None}},
+    {"rollout": {"rollingUpdate": None, "strategy": None}},
 ]
 
 NAMES = [
@@ -465,4 +475,19 @@ NAMES = [
     ("2nd", False),
     ("a.b", False),
     ("orders-candidate", False),
+]
+
+# Of metadata, which the CRD leaves to the API server: what is wrong, and where that is told.
+METADATA: list[tuple[dict[str, Any], str]] = [
+    (
+        {"annotations": {"microservice.dev/paused": True}},
+        ".metadata.annotations.microservice.dev/paused",
+    ),
+    ({"labels": {"app": 1}}, ".metadata.labels.app"),
+    ({"labels": {"app": "two words"}}, ".metadata.labels.app"),
+    ({"labels": {"app": "word\n"}}, ".metadata.labels.app"),
+    ({"labels": {"two words": "app"}}, ".metadata.labels"),
+    ({"namespace": "Shop"}, ".metadata.namespace"),
+    ({"namepsace": "shop"}, ".metadata.namepsace"),
+    ({"name": ""}, ".metadata.name"),
 ]

@@ -19,6 +19,8 @@ PROGRAMS = {
     "chromium": ("/usr/bin/chromium", "chromium", "chromium-browser", "google-chrome"),
     "postgresql": ("/usr/lib/postgresql/*/bin/postgres", "postgres"),
 }
+# Of a package that would start a service, one program is enough: package -> its path in there.
+TAKEN_OUT = {"prometheus": "usr/bin/promtool"}
 INSTALL = ("apt-get", "install", "-y", "-qq")
 OTHERS_FIRST = ("-o", "DPkg::Lock::Timeout=600")  # seconds
 QUIETLY = {"DEBIAN_FRONTEND": "noninteractive"}
@@ -74,6 +76,29 @@ def program(settings: Settings, package: str) -> Path:
     if not found:
         raise Problem(f"{package} is installed, but none of {PROGRAMS[package]} is there")
     return found
+
+
+def taken_out(settings: Settings, package: str) -> Path:
+    """The program of `TAKEN_OUT`: the machine's own, or out of Debian's package, not installed."""
+    inside = Path(TAKEN_OUT[package])
+    if host := shutil.which(inside.name):
+        return Path(host)
+
+    def make(folder: Path) -> None:
+        log = settings.cache / "logs" / "apt.log"
+        with (
+            cache.locked(settings.cache / ".packages.lock"),  # `apt-get update` does not wait
+            progress.step(f"take {inside.name} out of the Debian package {package}", "5 s"),
+        ):
+            command.run("apt-get", "update", "-qq", log=log, env=QUIETLY)
+            command.run("apt-get", "download", package, log=log, env=QUIETLY, cwd=folder)
+            (file,) = folder.glob("*.deb")
+            command.run("dpkg-deb", "-x", file, folder, log=log)
+
+    folder = settings.cache / "packages"
+    if not any(folder.glob(f"{package}-*")):
+        _permit(settings, f"some tests need {inside.name}", shlex.join([*INSTALL, package]))
+    return cache.kept(settings, f"packages/{package}", [package], make) / inside
 
 
 def _found(package: str) -> Path | None:

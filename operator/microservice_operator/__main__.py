@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         settings = read_settings()
         make = _maker(settings)
         logs.configure(settings.log_level, settings.log_format)
-        gc.set_threshold(100_000, 50, 100)  # most objects of a pass die young
+        gc.set_threshold(20_000, 10, 10)  # docs/decisions/0013
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_operate(make, settings))
     except (OperatorError, OSError) as error:  # OSError: a port in use, an unreadable file

@@ -110,6 +110,33 @@ def _shared_claims(service: MicroService, seen: Observed, platform: Platform) ->
             yield _problem(path, "Warning", "SharedClaim", message, fix)
 
 
+def _keys_not_allowed(
+    service: MicroService, seen: Observed, platform: Platform
+) -> Iterator[Problem]:
+    given = service.spec.pod_metadata
+    for field, keys in (("labels", given.labels), ("annotations", given.annotations)):
+        for key in keys:
+            if not platform.pod_metadata.allows(key):
+                path = f".spec.podMetadata.{field}[{key}]"
+                message = "the operator's settings do not allow this key, so no pod has it"
+                fix = "remove it, or have it added to platform.podMetadata.allowed"
+                yield _problem(path, "Warning", "KeyNotAllowed", message, fix)
+
+
+def _untraceable(service: MicroService, seen: Observed, platform: Platform) -> Iterator[Problem]:
+    if service.spec.tracing is None:
+        return
+    path = ".spec.observability.tracing"
+    if platform.tracing is None:
+        message = "the operator's settings name no endpoint for traces, so none are sent"
+        fix = "remove it, or have platform.tracing.endpoint set"
+        yield _problem(path, "Warning", "NoTracingEndpoint", message, fix)
+    elif isolation(service, platform) == "Full" and platform.tracing.namespace is None:
+        message = "isolation is Full, and the settings do not say which pods take the traces"
+        fix = "name them in spec.access.egress, or have platform.tracing.namespace set"
+        yield _problem(path, "Warning", "TracingNotAllowed", message, fix)
+
+
 CHECKS: tuple[Callable[[MicroService, Observed, Platform], Iterator[Problem]], ...] = (
     _refused_routes,
     _foreign_gateways,
@@ -117,4 +144,6 @@ CHECKS: tuple[Callable[[MicroService, Observed, Platform], Iterator[Problem]], .
     _blocked_drains,
     _rules_without_effect,
     _shared_claims,
+    _keys_not_allowed,
+    _untraceable,
 )

@@ -115,13 +115,21 @@ def read_settings() -> Settings:
 def read_platform(path: Path) -> Platform:
     """Raises InvalidSettings; a file that is not there means all defaults."""
     try:
-        return Platform.model_validate(yaml.safe_load(path.read_text()) or {})
+        return parse_platform(path.read_text(), str(path))
     except FileNotFoundError:
         return Platform()
-    except (OSError, yaml.YAMLError) as error:
+    except OSError as error:
         raise InvalidSettings(f"{path}: {error}") from error
+
+
+def parse_platform(text: str, where: str) -> Platform:
+    """Raises InvalidSettings; an empty text means all defaults."""
+    try:
+        return Platform.model_validate(yaml.safe_load(text) or {})
+    except yaml.YAMLError as error:
+        raise InvalidSettings(f"{where}: {error}") from error
     except ValidationError as error:
-        raise InvalidSettings(f"{path}: {_sentence(error)}") from None
+        raise InvalidSettings(f"{where}: {_sentence(error)}") from None
 
 
 def explain() -> str:

@@ -13,7 +13,9 @@ from kopf._core.reactor import processing
 
 from microservice_operator import app, handlers, informer, reconcile, workqueue
 from microservice_operator.__main__ import main
+from microservice_operator.catalog import Catalog
 from microservice_operator.lease import Lease
+from microservice_operator.permissions import Rights
 
 SOON = 2.0  # seconds
 POISON = "poison"  # the name of services that the operator has a bug with
@@ -82,6 +84,21 @@ def without_resync() -> None:
     app.RESYNC, app.App._add_all = SOON, _dies
 
 
+def without_review() -> None:
+    """What looks again at missing rights dies."""
+    Rights.changed = _dies
+
+
+def without_measure() -> None:
+    """What fills the gauges dies."""
+    workqueue.WorkQueue.oldest = _dies
+
+
+def without_definitions() -> None:
+    """What follows the CRDs dies."""
+    Catalog.replace = _dies
+
+
 def without_events() -> None:
     processing.process_resource_event = _dies
 
@@ -96,6 +113,9 @@ ALTERATIONS: dict[str, Callable[[], None]] = {
         without_passes,
         without_queue,
         without_resync,
+        without_review,
+        without_measure,
+        without_definitions,
         without_events,
     )
 }

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from tests.api.server import ApiServer, fresh_namespace
-from tests.rule_rows import BOUNDS, NAMES, ROWS, Row
+from tests.rule_rows import BOUNDS, NAMES, NULLS, ROWS, Row
 
 from microservice_operator.api.kinds import MICROSERVICE
 
@@ -48,6 +48,13 @@ def test_bounds_are_enforced_and_the_field_is_named(
     refused = attempt(api_server, home, spec)
     assert refused["kind"] == "Status", "it was accepted"
     assert where in refused["message"]
+
+
+@pytest.mark.parametrize("spec", NULLS, ids=str)
+def test_a_null_is_as_if_it_was_not_written(
+    api_server: ApiServer, home: str, spec: dict[str, Any]
+) -> None:
+    assert attempt(api_server, home, spec)["kind"] == MICROSERVICE.kind
 
 
 @pytest.mark.parametrize(("name", "accepted"), NAMES)

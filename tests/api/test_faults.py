@@ -210,8 +210,12 @@ def test_a_status_that_cannot_be_written_repeats_no_apply(stage: Stage, proxy: F
     assert len(writes) <= NEEDED + 3 + 3
 
 
-def test_a_status_that_is_refused_for_good_makes_no_loop(stage: Stage, proxy: FaultProxy) -> None:
+def test_a_status_that_is_refused_for_good_makes_no_loop(
+    stage: Stage, proxy: FaultProxy, operator: Process
+) -> None:
+    """Each refusal is told once, in a line of the log and in a metric."""
     since, path = proxy.here(), "/microservices/web/status$"
+    told, complained = _refusals(operator), operator.log.read_text().count(COMPLAINT)
     proxy.use(Rule(Answer(422, "Invalid"), method="WRITE", path=path))
     stage.world.create(**EVERY_KIND)
     stage.until(lambda: stage.world.children() == set(KINDS))
@@ -225,8 +229,21 @@ def test_a_status_that_is_refused_for_good_makes_no_loop(stage: Stage, proxy: Fa
     stage.world.marker()
     assert len([seen for seen in proxy.mutating(since) if seen.code == 422]) <= before + 2
     proxy.clear()
+    stage.world.marker()
+    tries = [seen for seen in proxy.mutating(since) if seen.code == 422]
+    assert _refusals(operator) - told == len(tries)
+    assert operator.log.read_text().count(COMPLAINT) - complained == len(tries)
     stage.nudge()
     stage.settle("create")
+
+
+COMPLAINT = "/web: the API server refuses our status"
+
+
+def _refusals(operator: Process) -> int:
+    lines = operator.metrics().splitlines()
+    name = "microservice_operator_status_refused_total"
+    return next(int(float(line.split()[1])) for line in lines if line.startswith(name))
 
 
 def _available(world: World) -> bool:

@@ -11,8 +11,9 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, example, given, settings
 from tests.api.server import LEFT_ALONE, ApiServer, fresh_namespace
+from tests.api.world import EVERY_KIND
 from tests.golden.golden_cases import CASES, MODULES, read
 from tests.specs import specs
 
@@ -38,7 +39,7 @@ GENERATED = settings(
     deadline=None,
     derandomize=True,
     database=None,
-    phases=[Phase.generate],  # a smaller seed is no simpler spec
+    phases=[Phase.explicit, Phase.generate],  # a smaller seed is no simpler spec
     suppress_health_check=list(HealthCheck),
 )
 
@@ -78,6 +79,7 @@ def test_generated_specs_read_back_as_they_were_applied(api_server: ApiServer, q
     kinds: set[str] = set()
 
     @GENERATED
+    @example({"image": "shop/orders:1", **EVERY_KIND})
     @given(specs())
     def prove(spec: dict[str, Any]) -> None:
         service = _create(api_server, quiet, spec)

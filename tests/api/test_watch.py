@@ -1,5 +1,6 @@
 """Watches that fall silent, tasks that die, and a CRD that comes and goes."""
 
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,7 +12,8 @@ import pytest
 import yaml
 from tests.api.operator_process import Operators, Process, eventually, free_port
 from tests.api.proxy import FaultProxy
-from tests.api.rules import Answer, Expire, Freeze, Hold, Rule
+from tests.api.rules import Answer, Cut, Expire, Freeze, Hold, Rule
+from tests.api.seen import Seen
 from tests.api.server import ApiServer, install
 from tests.api.world import World
 
@@ -134,6 +136,30 @@ def running(operators: Operators, **how: Any) -> Iterator[Process]:
             process.stop()
 
 
+@pytest.mark.parametrize("path", ["/services$", "/deployments$"])
+def test_a_watch_that_is_refused_as_too_old_is_followed_by_a_new_list(
+    world: World, patient: Process, proxy: FaultProxy, path: str
+) -> None:
+    """With 410 as the status of the answer, which proxies and aggregated servers may send; the API
+    server itself says it in an event of the watch."""
+    since = proxy.here()
+    proxy.use(*refused_as_too_old(path))
+    eventually(lambda: lists(proxy, since, path), SOON)
+    world.create(replicas=0)
+    world.until_ready()
+    assert patient.running()
+
+
+def refused_as_too_old(path: str) -> list[Rule]:
+    watches: Any = {"method": "WATCH", "path": path}
+    return [Rule(Cut(), **watches), Rule(Answer(410, "Expired"), times=1, **watches)]
+
+
+def lists(proxy: FaultProxy, since: int, path: str) -> list[Seen]:
+    seen = proxy.requests[since:]
+    return [s for s in seen if s.method == "GET" and not s.watch and re.search(path, s.path)]
+
+
 # death
 
 NONSENSE = Answer(200, body={})
@@ -143,6 +169,7 @@ NONSENSE = Answer(200, body={})
     "rules",
     [
         pytest.param([Rule(Expire(500), method="WATCH", path="/microservices$")], id="kopf"),
+        pytest.param(refused_as_too_old("/microservices$"), id="kopf, by its status"),
         pytest.param(
             [
                 Rule(Expire(), method="WATCH", path="/services$"),
@@ -163,7 +190,16 @@ def test_a_task_that_an_answer_has_killed_ends_the_process(
 
 
 @pytest.mark.parametrize(
-    "altered", ["without_events", "without_queue", "without_passes", "without_resync"]
+    "altered",
+    [
+        "without_events",
+        "without_queue",
+        "without_passes",
+        "without_resync",
+        "without_review",
+        "without_measure",
+        "without_definitions",
+    ],
 )
 def test_a_task_that_dies_of_a_bug_ends_the_process(
     world: World, started: Operators, proxy: FaultProxy, altered: str

@@ -154,6 +154,19 @@ def test_only_who_has_to_reach_a_service_may(shop: dict[str, Manifest]) -> None:
     }
 
 
+def test_traces_are_sent_where_they_are_wanted_and_nowhere_else(
+    render: Render, shop: dict[str, Manifest], schema: Draft202012Validator
+) -> None:
+    """The operator knows the collector and sets the variables that the services read."""
+    wanted = render(SHOP, "--set", "tracing.enabled=true,tracing.samplingRatio=0.1")
+    for each in of_kind("MicroService", wanted):
+        schema.validate(each["spec"])
+        untraced = shop[each["metadata"]["name"]]["spec"]
+        observed = {**untraced["observability"], "tracing": {"samplingRatio": "0.1"}}
+        assert each["spec"] == {**untraced, "observability": observed}
+    assert not any("tracing" in each["spec"]["observability"] for each in shop.values())
+
+
 def test_fault_switches_are_off_in_a_cluster(shop: dict[str, Manifest]) -> None:
     names = {env["name"] for each in shop.values() for env in each["spec"].get("env", [])}
     assert "SHOP_FAULTS" not in names

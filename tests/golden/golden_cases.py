@@ -6,7 +6,10 @@ from typing import Any
 
 import yaml
 
+from microservice_operator import names
+from microservice_operator.api.service import MicroService
 from microservice_operator.desired import BUILDERS
+from microservice_operator.observed import Manifest
 
 CASES = sorted(Path(__file__).parent.glob("*/*.yaml"))
 MODULES = {builder.__name__.rpartition(".")[2]: builder for builder in BUILDERS}  # type: ignore[attr-defined]
@@ -35,6 +38,26 @@ def read(path: Path) -> Case:
         live=given.get("live", []),
         outcome={key: value for key, value in content.items() if key != "given"},
     )
+
+
+def shown(service: MicroService, manifest: Manifest, module: str) -> Manifest:
+    """What every child carries is shown in full once, in the cases of the ServiceAccount."""
+    if module == "account":
+        return _plain(manifest)
+    metadata = dict(manifest["metadata"])
+    assert metadata.pop("namespace") == service.namespace
+    assert metadata.pop("ownerReferences") == [names.owner(service)]
+    stamped, given = names.labels(service), metadata.pop("labels")
+    assert given.items() >= stamped.items()
+    more = {key: value for key, value in given.items() if key not in stamped}
+    marked = {**metadata, "$stamped": True, **({"labels": more} if more else {})}
+    return _plain({**manifest, "metadata": marked})
+
+
+def _plain(manifest: Manifest) -> Manifest:
+    """As YAML shows it: without shared parts."""
+    plain: Manifest = yaml.safe_load(yaml.safe_dump(manifest))
+    return plain
 
 
 def rewrite(path: Path, outcome: dict[str, Any]) -> None:

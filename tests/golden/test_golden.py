@@ -8,15 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
-from tests.golden.golden_cases import CASES, MODULES, Case, read, rewrite
+from tests.golden.golden_cases import CASES, MODULES, Case, read, rewrite, shown
 
-from microservice_operator import names
 from microservice_operator.api.platform import Platform
 from microservice_operator.api.service import MicroService
 from microservice_operator.desired import record
 from microservice_operator.errors import InvalidSpec
-from microservice_operator.observed import Manifest, Observed
+from microservice_operator.observed import Observed
 
 
 @pytest.mark.parametrize("path", CASES, ids=lambda path: f"{path.parent.name}/{path.stem}")
@@ -39,24 +37,4 @@ def _outcome(case: Case, module: str) -> dict[str, Any]:
     live = [record(builder.KIND, body) for body in case.live]
     seen = Observed(now="2026-01-01T00:00:00Z", children={r.ref: r for r in live})
     manifests = builder.build(service, seen, platform)
-    return {"expect": [_shown(service, manifest, module) for manifest in manifests]}
-
-
-def _shown(service: MicroService, manifest: Manifest, module: str) -> Manifest:
-    """What every child carries is shown in full once, in the cases of the ServiceAccount."""
-    if module == "account":
-        return _plain(manifest)
-    metadata = dict(manifest["metadata"])
-    assert metadata.pop("namespace") == service.namespace
-    assert metadata.pop("ownerReferences") == [names.owner(service)]
-    stamped, given = names.labels(service), metadata.pop("labels")
-    assert given.items() >= stamped.items()
-    more = {key: value for key, value in given.items() if key not in stamped}
-    shown = {**metadata, "$stamped": True, **({"labels": more} if more else {})}
-    return _plain({**manifest, "metadata": shown})
-
-
-def _plain(manifest: Manifest) -> Manifest:
-    """As YAML shows it: without shared parts."""
-    plain: Manifest = yaml.safe_load(yaml.safe_dump(manifest))
-    return plain
+    return {"expect": [shown(service, manifest, module) for manifest in manifests]}

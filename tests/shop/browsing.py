@@ -1,16 +1,19 @@
 """What a person does in the browser."""
 
+import base64
 import re
 import uuid
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Error, Locator, Page, Request, Response, expect
+from tests.shop.accessibility import barriers
 
 from shop.testing import RunningShop
 
 ROOT = Path(__file__).parents[2]
 PICTURES = ROOT / "test-output" / "browser"
+FOR_DOCS = ROOT / "test-output" / "docs"
 
 
 def visit(page: Page, url: str) -> Response | None:
@@ -53,13 +56,33 @@ def is_foreign(url: str) -> bool:
     return not url.startswith(("http://127.0.0.1:", "data:", "blob:"))
 
 
-def picture(page: Page, name: str, *, whole: bool = False) -> None:
+def look_at(page: Page, name: str, *, whole: bool = False) -> None:
+    """Keeps a picture for people, and fails for what keeps some of them out."""
     PICTURES.mkdir(parents=True, exist_ok=True)
-    page.evaluate("document.getElementById('toast').hidden = true")
-    # Not "networkidle": the stream of an open order never ends.
-    page.wait_for_function("[...document.images].every(image => image.complete)")
+    page.evaluate(ALL_IMAGES)
     page.evaluate("document.activeElement.blur(); scrollTo(0, 0)" if whole else "0")
     page.screenshot(path=PICTURES / f"{name}.png", full_page=whole)
+    assert barriers(page) == [], name
+    assert page.evaluate(TOO_WIDE) == [], name
+    assert "`" not in page.inner_text("body"), name
+
+
+# Not "networkidle": the stream of an open order never ends. Not wait_for_function: it polls with
+# eval, which the policy of the pages forbids.
+ALL_IMAGES = """() => Promise.all([...document.images].map((image) => {
+  image.loading = "eager";
+  return image.decode().catch(() => null);
+}))"""
+
+
+def illustrate(page: Page, name: str, height: int) -> None:
+    """A picture for the documentation, which `make pictures` takes over."""
+    FOR_DOCS.mkdir(parents=True, exist_ok=True)
+    page.set_viewport_size({"width": 1280, "height": height})
+    page.evaluate("document.getElementById('toast').hidden = true; scrollTo(0, 0)")
+    browser = page.context.new_cdp_session(page)
+    taken = browser.send("Page.captureScreenshot", {"format": "webp", "quality": 90})
+    (FOR_DOCS / f"{name}.webp").write_bytes(base64.b64decode(taken["data"]))
 
 
 def yours(page: Page, name: str) -> Locator:
@@ -102,17 +125,28 @@ def has_state(page: Page, state: str) -> None:
 
 
 def tab_to(page: Page, selector: str) -> None:
-    """Moves the focus as a keyboard user does."""
+    """Moves the focus as a keyboard user does, who has to see all the way where it is."""
     for _ in range(80):
         page.keyboard.press("Tab")
+        assert page.evaluate(UNSEEN_FOCUS) is None
         if page.evaluate("s => document.activeElement.matches(s)", selector):
             return
     pytest.fail(f"{selector} cannot be reached with Tab")
 
 
-# Controls that a screen reader could not name.
-UNNAMED = """() => [...document.querySelectorAll('input, select, button, a[href], img')]
-  .filter(node => node.checkVisibility() && !node.closest('[aria-hidden]'))
-  .filter(node => !(node.ariaLabel || node.labels?.length || node.textContent.trim()
-    || node.getAttribute('alt') !== null || node.querySelector('img[alt]:not([alt=""])')))
-  .map(node => node.outerHTML)"""
+# The element that has the focus, when neither it nor its label shows that.
+UNSEEN_FOCUS = """() => {
+  const focused = document.activeElement;
+  const shown = [focused, ...(focused.labels ?? [])].some(
+    (node) => getComputedStyle(node).outlineStyle !== "none");
+  return shown || focused === document.body ? null : focused.outerHTML;
+}"""
+
+# What sticks out on the right, when the page can be pushed sideways.
+TOO_WIDE = """() => {
+  const { clientWidth, scrollWidth } = document.documentElement;
+  if (scrollWidth <= clientWidth) return [];
+  return [...document.body.querySelectorAll("*")]
+    .filter((node) => node.getBoundingClientRect().right > clientWidth)
+    .map((node) => node.outerHTML.slice(0, 200));
+}"""

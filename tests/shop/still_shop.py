@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Collection, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -22,6 +23,7 @@ import orders.tables
 from payments.domain import payment_id
 from shop.audit.auditing import Scope, Verdict
 from shop.customer import ShopError
+from shopkit.auth import Signer
 from shopkit.clock import ManualClock
 from shopkit.ids import SystemIds
 from shopkit.messages import Message
@@ -35,6 +37,9 @@ SETTINGS = {
     "SQLITE_SYNCHRONOUS": "NORMAL",
 }
 QUIET, CALM = 0.002, 4
+# Those that sign or verify; tokens and quotes live as long as each other.
+WITH_KEYS = ("catalog", "orders", "payments", "auth")
+LIFETIME = 600
 PATIENCE = 30.0
 T = TypeVar("T")
 
@@ -44,6 +49,16 @@ class Steady(SystemIds):
 
     def random(self) -> float:
         return 0.5
+
+
+@dataclass(frozen=True)
+class Held:
+    """A token and a quote in somebody's hand, both good `until` then."""
+
+    customer: Customer
+    headers: Mapping[str, str]
+    quote: Json
+    until: datetime
 
 
 class StillShop(SturdyShop):
@@ -158,6 +173,34 @@ class StillShop(SturdyShop):
 
     async def forget_keys(self) -> None:
         await forget_keys(self)
+
+    # --- keys ------------------------------------------------------------------------------------
+
+    async def roll(self, step: Callable[[str], str]) -> AsyncIterator[str]:
+        """Both sets of keys after the step; each service starts again with them in its turn, if it
+        is not down: then it has them when it is back."""
+        after = {name: step(getattr(self.keys, name)) for name in ("token_keys", "quote_keys")}
+        self.keys = self.keys.model_copy(update=after)
+        for name in WITH_KEYS:
+            if name in self.wires.up:
+                await self.kill(name)
+                await self.start(name)
+            yield name
+        self.signer = Signer.from_json(self.keys.token_keys)
+
+    async def holding(self, customer: Customer, headers: Mapping[str, str]) -> Held:
+        """With a quote that is made now."""
+        lines = {"lines": [{"sku": "tea", "quantity": 1}]}
+        quote = await self.called("POST", "/api/v1/quotes", lines, headers)
+        return Held(customer, headers, quote, self.in_seconds(LIFETIME))
+
+    async def ordered(self, held: Held) -> str:
+        """The order's id."""
+        card = {"token": "tok_ok", "label": "mine"}
+        method = await self.called("POST", "/api/v1/payment-methods", card, keyed(held.headers))
+        body = {"quote": held.quote["quote"], "payment_method_id": method["id"]}
+        headers = keyed(held.headers, held.quote["quote_id"])
+        return str((await self.called("POST", "/api/v1/orders", body, headers))["id"])
 
     # --- people ----------------------------------------------------------------------------------
 

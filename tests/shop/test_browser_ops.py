@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
-from tests.shop.browsing import UNNAMED, picture, register, tab_to, visit, yours
+from tests.shop.browsing import illustrate, look_at, register, tab_to, visit, yours
 from tests.shop.test_dead_letters import hold_more, waiting_order
 
 from shop.customer import Credentials, Visitor, visiting
@@ -77,14 +77,15 @@ def test_one_watches_an_order_that_is_stuck_recover(ops: Page, shop: RunningShop
         ops.get_by_role("button", name="Check everything now").click()
         has_light(ops, "I2", "grey")
         expect(ops.get_by_role("status").filter(has_text="Under way")).to_contain_text("orders")
-        picture(ops, "ops-stuck", whole=True)
+        look_at(ops, "ops-stuck", whole=True)
+        illustrate(ops, "ops", 980)
         switch(ops, "catalog", "Lost messages", 0)
         expect(ops.locator(".open-orders")).to_have_text("0 open orders")
         assert visitor.call("GET", f"/orders/{order}")["state"] == "COMPLETED"
     ops.get_by_role("button", name="Check everything now").click()
     for name in CHECKED:
         has_light(ops, name, "green")
-    picture(ops, "ops-recovered", whole=True)
+    look_at(ops, "ops-recovered", whole=True)
 
 
 def test_a_light_is_grey_until_it_was_checked_and_where_it_cannot_be(ops: Page) -> None:
@@ -109,17 +110,13 @@ def test_a_dead_letter_is_replayed_and_a_shelf_that_is_wrong_is_red(
             replay = ops.get_by_role("button", name="Replay catalog CommitStock")
             expect(replay).to_be_visible()
             has_light(ops, "I4", "red")
-            picture(ops, "ops-dead-letter", whole=True)
+            look_at(ops, "ops-dead-letter", whole=True)
             replay.click()
             expect(ops.locator("#toast")).to_contain_text("It fails again")
         finally:
             hold_more(shop, +1)
         expect(ops.get_by_text("Every message could be handled.")).to_be_visible()
         assert visitor.call("GET", f"/orders/{order['id']}")["state"] in ("CONFIRMED", "COMPLETED")
-
-
-def test_every_control_has_a_name(ops: Page) -> None:
-    assert ops.evaluate(UNNAMED) == []
 
 
 def test_a_customer_sees_that_it_is_not_for_them(page: Page, shop: RunningShop) -> None:

@@ -19,6 +19,7 @@ from tests.shop.crashing import (
     open_sturdy_shop,
     registered,
 )
+from tests.shop.leaving import ME, leaves
 from tests.shop.shop_in_process import Customer, keyed
 
 import auth.tables
@@ -30,8 +31,6 @@ from shopkit.schema import sagas
 from shopkit.testing import NewDatabase, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-ME = "/api/v1/users/me"
 
 
 async def test_on_postgresql_as_well(
@@ -48,10 +47,6 @@ async def shop(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Sturdy
     with pytest.MonkeyPatch.context() as monkeypatch:
         async with open_sturdy_shop(tmp_path_factory.mktemp("erasure"), monkeypatch) as shop:
             yield shop
-
-
-async def leaves(shop: SturdyShop, who: Customer) -> None:
-    await shop.called("DELETE", ME, None, who.headers)
 
 
 async def waits_for(shop: SturdyShop, who: Customer) -> tuple[str, int] | None:

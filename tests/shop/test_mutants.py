@@ -1,7 +1,8 @@
 """No rule of the protocol is there for nothing: without it, something that is looked at is wrong.
 
-The mutants switch each rule off in the services' own code. Where a whole order shows it, the order
-goes the way that the rule was made for (hard_ways.py); else the kit's test of that rule does.
+The mutants switch each rule off in the services' own code. Where a whole order, or the erasure of a
+whole user, shows it, that goes the way that the rule was made for (hard_ways.py, leaving.py); else
+the kit's test of that rule does.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import asyncio
 import inspect
 import re
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -17,7 +19,7 @@ import pytest_asyncio
 import sqlalchemy as sa
 from services.kit.tests.conftest import Embedded, Real
 from services.kit.tests.test_transport import FastForward
-from tests.shop import delivery_mutants, mutants, payment_mutants
+from tests.shop import delivery_mutants, erasure_mutants, model_erasure, mutants, payment_mutants
 from tests.shop.auditing_in_process import must_be_clean, verdict_on
 from tests.shop.crashing import Journey, SturdyShop, open_sturdy_shop
 from tests.shop.hard_ways import PATIENT_WORKER
@@ -29,7 +31,7 @@ from shopkit.auth import Signer
 from shopkit.errors import Unavailable
 from shopkit.schema import sagas
 
-MUTANTS = [*mutants.MUTANTS, *payment_mutants.MUTANTS]
+MUTANTS = [*mutants.MUTANTS, *payment_mutants.MUTANTS, *erasure_mutants.MUTANTS]
 WAYS = list(dict.fromkeys(mutant.way for mutant in MUTANTS))
 # A healthy shop needs two; then nobody answers any more.
 MOST_SENDS = 8
@@ -45,7 +47,7 @@ async def healthy(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stu
 
 @pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__qualname__.partition(".")[0])
-async def test_with_every_rule_an_order_goes_the_hard_way_and_all_is_well(
+async def test_with_every_rule_it_goes_the_hard_way_and_all_is_well(
     healthy: SturdyShop, way: Journey
 ) -> None:
     await way(healthy)
@@ -111,8 +113,9 @@ def test_every_delivery_rule_is_switched_off() -> None:
     assert in_an_order | alone == set("abcdefghi")
 
 
-def test_every_rule_of_the_model_is_switched_off_in_the_code() -> None:
-    rules = {text for name, text in vars(Rule).items() if name.isupper()}
+@pytest.mark.parametrize("model", [Rule, model_erasure.Rule], ids=["order", "erasure"])
+def test_every_rule_of_the_model_is_switched_off_in_the_code(model: type) -> None:
+    rules = {text for name, text in vars(model).items() if name.isupper()}
     assert rules <= {mutant.rule for mutant in MUTANTS}
 
 
@@ -136,12 +139,11 @@ async def _noticed(shop: SturdyShop, way: Journey) -> list[str]:
 
 
 async def _stuck(shop: SturdyShop) -> str:
-    """Ends when an order has sent its command too often."""
+    """Ends when an order, or the erasure of a user, has sent its command too often."""
     query = sa.select(sagas.c.state).where(sagas.c.attempt >= MOST_SENDS)
     while True:
-        try:
-            for row in await shop.rows("orders", query):
-                return f"stuck in {row.state}"
-        except (KeyError, Unavailable):  # orders died just now
-            pass
+        for service in ("orders", "auth"):
+            with suppress(KeyError, Unavailable):  # it died just now
+                for row in await shop.rows(service, query):
+                    return f"stuck in {row.state}"
         await asyncio.sleep(0.1)

@@ -121,6 +121,7 @@ async def test_the_customer_answers_the_banks_question(
     asked = await anna.reaches(order_id, "PAYMENT_ACTION")
     reply = await shop.http.post(asked["action_url"], data={"answer": answer})
     assert reply.status_code == 303
+    assert reply.headers["Location"] == f"http://127.0.0.1:8080/orders/{order_id}"
     order = await anna.ends(order_id)
     assert (order["state"], story(order)[-1], order["action_url"]) == (state, last, None)
     await audit(shop)

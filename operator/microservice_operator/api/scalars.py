@@ -74,6 +74,9 @@ RelativePath = Annotated[
     AfterValidator(_relative),
 ]
 Labels = Annotated[dict[LabelKey, LabelValue], Field(max_length=32)]
+Annotations = Annotated[
+    dict[LabelKey, Annotated[str, Field(max_length=4096)]], Field(max_length=32)
+]
 
 
 def _quantity(value: Any) -> str:

@@ -20,10 +20,13 @@ from microservice_operator.api.container import (
     VolumeMounts,
 )
 from microservice_operator.api.model import Checked, ListMap, Model, Rule
+from microservice_operator.api.observability import Metrics, Observability, Tracing
 from microservice_operator.api.routes import Route
 from microservice_operator.api.scalars import (
+    Annotations,
     CountOrPercent,
     LabelKey,
+    Labels,
     LabelValue,
     PortName,
     PortNumber,
@@ -86,19 +89,12 @@ class Rollout(Model):
     )
 
 
-class Metrics(Model):
-    port: Annotated[PortName, Field(description="Name of an entry of spec.ports.")]
-    path: Annotated[str, Field(max_length=1024, pattern=r"^/[^\s]*$")] = Field(
-        "/metrics", description="Path of the metrics."
-    )
-    interval_seconds: Annotated[int, Field(ge=1, le=3600)] = Field(
-        30, description="Time between two scrapes."
-    )
+class PodMetadata(Model):
+    """Keys that the platform does not allow are left out and reported."""
 
-
-class Observability(Model):
-    metrics: Metrics | None = Field(
-        None, description="Scraped by Prometheus through a ServiceMonitor."
+    labels: Labels = Field({}, description="Labels of the pods, such as team: checkout.")
+    annotations: Annotations = Field(
+        {}, description="Annotations of the pods, such as those that a service mesh reads."
     )
 
 
@@ -193,6 +189,11 @@ class Spec(Model):
     priority_class_name: Subdomain | None = Field(
         None, description="A PriorityClass: which pods make way for which when there is no room."
     )
+    pod_metadata: PodMetadata = Field(
+        PodMetadata(),
+        description="Labels and annotations of the pods, as far as the operator's settings allow"
+        " their keys.",
+    )
     replicas: Annotated[int, Field(ge=0, le=1000)] | None = Field(
         None,
         description="Number of pods. Without it and without autoscaling, kubectl scale decides.",
@@ -214,9 +215,13 @@ class Spec(Model):
     )
     rollout: Rollout = Field(Rollout(), description="How a new revision replaces the old one.")
     observability: Observability = Field(
-        Observability(), description="What monitoring sees of the service."
+        Observability(), description="What monitoring and tracing see of the service."
     )
 
     @property
     def metrics(self) -> Metrics | None:
         return self.observability.metrics
+
+    @property
+    def tracing(self) -> Tracing | None:
+        return self.observability.tracing

@@ -17,6 +17,7 @@ from microservice_operator.api.platform import Platform
 from microservice_operator.api.service import MicroService
 from microservice_operator.api.spec import DEFAULT_PORTS, Spec
 from microservice_operator.api.volumes import Projection, Volume
+from microservice_operator.desired import tracing
 from microservice_operator.desired.ports import container_ports, number
 from microservice_operator.observed import Manifest
 from microservice_operator.wire import wire, wires
@@ -42,13 +43,18 @@ def revision(service: MicroService) -> str:
     fields = spec.model_dump(by_alias=True, exclude_defaults=True, exclude=OUTSIDE_THE_REVISION)
     if (listening := container_ports(spec.ports)) != container_ports(DEFAULT_PORTS):
         fields["containerPorts"] = listening
+    if spec.tracing is not None:
+        fields["tracing"] = spec.tracing.model_dump(by_alias=True)
     return names.h8(fields)
 
 
 def template(service: MicroService, platform: Platform) -> Manifest:
+    extra, allowed = service.spec.pod_metadata, platform.pod_metadata.allows
     metadata = {
-        "labels": names.pod_labels(service, revision(service)),
-        "annotations": names.pod_annotations(service),
+        "labels": {k: v for k, v in extra.labels.items() if allowed(k)}
+        | names.pod_labels(service, revision(service)),
+        "annotations": {k: v for k, v in extra.annotations.items() if allowed(k)}
+        | names.pod_annotations(service),
     }
     return {"metadata": metadata, "spec": _pod(service, platform)}
 
@@ -98,7 +104,7 @@ def _main(service: MicroService, platform: Platform) -> Manifest:
         "imagePullPolicy": spec.image_pull_policy,
         "command": list(spec.command),
         "args": list(spec.args),
-        "env": [_env(entry) for entry in spec.env],
+        "env": _variables(service, platform),
         "envFrom": wires(spec.env_from),
         "ports": container_ports(spec.ports),
         "resources": _resources(spec.resources, platform),
@@ -138,6 +144,13 @@ def _container_security(spec: Spec) -> Manifest:
         "capabilities": {"drop": ["ALL"]},
         "readOnlyRootFilesystem": spec.security_context.read_only_root_filesystem,
     }
+
+
+def _variables(service: MicroService, platform: Platform) -> list[dict[str, Any]]:
+    """What the user sets wins over what we would set."""
+    own = {entry.name for entry in service.spec.env}
+    ours = tracing.env(service, platform)
+    return [*map(_env, service.spec.env), *(entry for entry in ours if entry["name"] not in own)]
 
 
 def _env(entry: Env) -> dict[str, Any]:

@@ -1,12 +1,12 @@
 """NetworkPolicy: who is named reaches the pods; with Full, they reach what is named."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from microservice_operator import names
 from microservice_operator.api.access import IngressRule, Isolation
 from microservice_operator.api.kinds import Kind
-from microservice_operator.api.platform import Gateway, Platform
+from microservice_operator.api.platform import Gateway, Platform, Tracing
 from microservice_operator.api.service import MicroService
 from microservice_operator.desired.ports import number, routed
 from microservice_operator.observed import Manifest, Observed
@@ -25,7 +25,7 @@ def build(service: MicroService, observed: Observed, platform: Platform) -> list
         "podSelector": {"matchLabels": names.all_pods(service)},
         "policyTypes": ["Ingress", "Egress"] if full else ["Ingress"],
         "ingress": list(_ingress(service, platform)),
-        "egress": [DNS, *wires(service.spec.access.egress)] if full else None,
+        "egress": list(_egress(service, platform)) if full else None,
     }
     return [names.child(KIND, service, spec=spec)]
 
@@ -43,12 +43,25 @@ def _ingress(service: MicroService, platform: Platform) -> Iterator[dict[str, An
         yield _rule(service, rule)
 
 
+def _egress(service: MicroService, platform: Platform) -> Iterator[dict[str, Any]]:
+    yield DNS
+    if service.spec.tracing is not None and platform.tracing is not None:
+        yield from _to_traces(platform.tracing)
+    yield from wires(service.spec.access.egress)
+
+
+def _to_traces(where: Tracing) -> Iterator[dict[str, Any]]:
+    if where.namespace is not None:
+        peer = _namespace(where.namespace) | _pods(where.pod_labels)
+        yield {"to": [peer], "ports": [_tcp(where.port)]}
+
+
 def _from_gateway(service: MicroService, gateway: Gateway) -> dict[str, Any]:
     entries = (routed(service.spec, entry.port) for entry in service.spec.routes)
     targets = sorted({port.container_port for port in entries})
     namespace = _namespace(gateway.pod_namespace or gateway.namespace)
-    pods = {"podSelector": {"matchLabels": gateway.pod_labels}} if gateway.pod_labels else {}
-    return {"from": [namespace | pods], "ports": [_tcp(target) for target in targets]}
+    peer = namespace | _pods(gateway.pod_labels)
+    return {"from": [peer], "ports": [_tcp(target) for target in targets]}
 
 
 def _from_monitoring(service: MicroService, namespace: str, port: str) -> dict[str, Any]:
@@ -57,6 +70,10 @@ def _from_monitoring(service: MicroService, namespace: str, port: str) -> dict[s
 
 def _namespace(name: str) -> dict[str, Any]:
     return {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": name}}}
+
+
+def _pods(labels: Mapping[str, str]) -> dict[str, Any]:
+    return {"podSelector": {"matchLabels": labels}} if labels else {}
 
 
 def _tcp(port: int) -> dict[str, Any]:

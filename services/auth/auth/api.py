@@ -29,12 +29,12 @@ router = APIRouter(prefix="/api/v1")
 keys_router = APIRouter()
 
 
-def _sign_in(request: Request) -> SignIn:
+async def _sign_in(request: Request) -> SignIn:
     sign_in: SignIn = request.app.state.sign_in
     return sign_in
 
 
-def _engine(request: Request) -> SagaEngine:
+async def _engine(request: Request) -> SagaEngine:
     engine: SagaEngine = request.app.state.erasure
     return engine
 

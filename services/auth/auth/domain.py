@@ -15,7 +15,10 @@ FAILURE_WINDOW = timedelta(minutes=15)
 REUSE_GRACE = timedelta(seconds=10)
 
 MAX_EMAIL = 254
-_EMAIL = re.compile(r"[^@\s\x00-\x1f]{1,64}@[^@\s\x00-\x1f]+\.[^@\s.\x00-\x1f]+")
+# \x85 and \ufeff: a space to Python or to ECMAScript, so in no address of either.
+_SPACE = r"\s\x00-\x1f\x85\ufeff"
+EMAIL_PATTERN = rf"^[^@{_SPACE}]{{1,64}}@[^@{_SPACE}]+\.[^@.{_SPACE}]+$"
+_EMAIL = re.compile(EMAIL_PATTERN)
 
 
 def normal_email(text: str) -> str:

@@ -2,12 +2,30 @@
 
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    StringConstraints,
+    WithJsonSchema,
+)
 
-from auth.domain import normal_email
+from auth.domain import EMAIL_PATTERN, MAX_EMAIL, normal_email
 
-Email = Annotated[str, AfterValidator(normal_email), Field(examples=["kim@example.com"])]
-Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
+Email = Annotated[
+    str,
+    AfterValidator(normal_email),
+    WithJsonSchema({"type": "string", "maxLength": MAX_EMAIL, "pattern": EMAIL_PATTERN}),
+    Field(examples=["kim@example.com"]),
+]
+Name = Annotated[
+    str,
+    StringConstraints(
+        strip_whitespace=True, max_length=100, pattern=r"^[^\x00]*[^\s\x00][^\x00]*$"
+    ),
+]
 NewPassword = Annotated[SecretStr, Field(min_length=10, max_length=128)]
 # Not the policy of new ones: an older password must still work after the policy changed.
 GivenPassword = Annotated[SecretStr, Field(min_length=1, max_length=1024)]

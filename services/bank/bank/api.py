@@ -5,18 +5,18 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from bank import store
+from bank import forms, store
 from bank.domain import Refusal, Token
 from bank.operations import Bank
 from bank.wire import Json, refund_json
 
 
-def bank(request: Request) -> Bank:
+async def bank(request: Request) -> Bank:
     operations: Bank = request.app.state.bank
     return operations
 
 
-def secret_key(request: Request) -> None:
+async def secret_key(request: Request) -> None:
     """Raises Refusal without `Authorization: Bearer <the shop's secret key>`."""
     secret: str = request.app.state.secret
     given = request.headers.get("Authorization", "").removeprefix("Bearer ")
@@ -28,7 +28,7 @@ Operations = Annotated[Bank, Depends(bank)]
 router = APIRouter(dependencies=[Depends(secret_key)])
 
 
-@router.post("/v1/payment_intents")
+@router.post("/v1/payment_intents", openapi_extra=forms.CREATE)
 async def create_intent(request: Request, bank: Operations) -> Response:
     return await bank.run(request, "create_intent", bank.create)
 
@@ -46,7 +46,7 @@ async def list_intents(
     return {"object": "list", "has_more": len(found) > limit, "data": page}
 
 
-@router.post("/v1/payment_intents/{intent_id}/confirm")
+@router.post("/v1/payment_intents/{intent_id}/confirm", openapi_extra=forms.CONFIRM)
 async def confirm_intent(intent_id: str, request: Request, bank: Operations) -> Response:
     await _think(request, intent_id)
     return await bank.run(request, "confirm_intent", bank.confirm(intent_id))
@@ -63,7 +63,7 @@ async def read_intent(intent_id: str, request: Request, bank: Operations) -> Jso
         return bank.shown(await store.intent(tx, intent_id))
 
 
-@router.post("/v1/refunds")
+@router.post("/v1/refunds", openapi_extra=forms.REFUND)
 async def create_refund(request: Request, bank: Operations) -> Response:
     return await bank.run(request, "create_refund", bank.refund)
 
@@ -84,7 +84,9 @@ async def list_refunds(payment_intent: str, request: Request) -> Json:
 
 @router.get("/ledger")
 async def read_ledger(
-    request: Request, after: int = 0, limit: Annotated[int, Query(ge=1, le=1000)] = 1000
+    request: Request,
+    after: Annotated[int, Query(ge=0, le=2**63 - 1)] = 0,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 1000,
 ) -> Json:
     """Every movement of money in booking order; `next_after` goes on."""
     async with request.app.state.db.read() as tx:

@@ -14,7 +14,7 @@ SWEEP_SECONDS = 600
 
 
 def create_app(settings: BankSettings, world: World | None = None) -> Service:
-    service = Service("bank", settings, world, package="bank", schema=1, paths=PATHS)
+    service = Service("bank", settings, world, package="bank", schema=2, paths=PATHS)
     bank = Bank(service, settings, Webhooks(service, settings))
     secret = settings.bank_secret.get_secret_value() if settings.bank_secret else ""
     state = {"bank": bank, "settings": settings, "secret": secret}

@@ -2,7 +2,6 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
-from typing import Any
 from urllib.parse import urlsplit
 
 from fastapi import Request, Response
@@ -151,7 +150,7 @@ class Bank:
     def _return_url(self, form: Form) -> str | None:
         """Only back to the shop: the bank's page must not send customers anywhere else."""
         url = form.get("return_url")
-        if url is not None and _origin(url) != _origin(self._settings.public_url):
+        if url is not None and not _below(url, self._settings.public_url):
             message = f"return_url must be below {self._settings.public_url}."
             raise Refusal(400, "url_invalid", message, param="return_url")
         return url
@@ -165,6 +164,14 @@ def _now(tx: Tx) -> int:
     return int(tx.clock.now().timestamp())
 
 
-def _origin(url: str) -> tuple[Any, ...]:
+def _below(url: str, public_url: str) -> bool:
+    try:
+        return _origin(url) == _origin(public_url)
+    except ValueError:
+        return False
+
+
+def _origin(url: str) -> tuple[str, str]:
+    """Raises ValueError for what is no URL, such as half an IPv6 address."""
     parts = urlsplit(url)
     return parts.scheme, parts.netloc

@@ -67,4 +67,5 @@ deliveries = sa.Table(
     sa.Column("payload", sa.LargeBinary, nullable=False),
     sa.Column("due_at", Timestamp, nullable=False, index=True),
     sa.Column("attempts", sa.Integer, nullable=False, default=0),
+    sa.Column("traceparent", sa.Text, nullable=False, server_default=""),
 )

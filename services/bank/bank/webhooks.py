@@ -13,6 +13,7 @@ from bank.domain import Intent, Refund, event_of
 from bank.settings import BankSettings
 from bank.tables import deliveries
 from bank.wire import Json, intent_json, refund_json, signature
+from shopkit import traces
 from shopkit.app import Service
 from shopkit.db import Tx
 from shopkit.http import BreakerOpen, Client, Unreachable
@@ -43,13 +44,14 @@ class Webhooks:
         for _ in range(COPIES):
             due = tx.clock.now() + timedelta(seconds=self._some_delay(tx))
             values = {"event_id": event["id"], "payload": payload, "due_at": due, "attempts": 0}
-            await tx.execute(sa.insert(deliveries).values(values))
+            traced = {"traceparent": traces.current()}
+            await tx.execute(sa.insert(deliveries).values(values | traced))
         tx.after_commit(self._wake)
 
     async def deliver(self) -> None:
         """Until nothing is due."""
         while rows := await self._due():
-            delivered = await asyncio.gather(*(self._sent(row.payload) for row in rows))
+            delivered = await asyncio.gather(*(self._sent(row) for row in rows))
             async with self._db.transaction("webhooks_sent") as tx:
                 for row, done in zip(rows, delivered, strict=True):
                     await self._conclude(tx, row, delivered=done)
@@ -76,7 +78,12 @@ class Webhooks:
         """Half of all copies leave at once, the others overtake each other."""
         return max(0.0, (tx.ids.random() * 2 - 1) * self._settings.webhook_spread)
 
-    async def _sent(self, payload: bytes) -> bool:
+    async def _sent(self, row: sa.Row[Any]) -> bool:
+        """In the trace of the request that it tells of."""
+        with traces.inside(traces.Span(row.traceparent)):
+            return await self._accepted(row.payload)
+
+    async def _accepted(self, payload: bytes) -> bool:
         if self._client is None:
             return False
         # The client writes what orjson wrote before: the same bytes that are signed here.

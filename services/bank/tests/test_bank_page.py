@@ -1,3 +1,5 @@
+import base64
+import hashlib
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -33,7 +35,16 @@ async def test_the_page_asks_for_the_amount(waiting: dict[str, Any], browser: Cl
     assert waiting["status"] == "requires_action"
     page = await browser.get(page_of(waiting))
     assert "12.99 EUR" in page.text
-    assert "default-src 'none'" in page.headers["Content-Security-Policy"]
+
+
+async def test_the_policy_allows_the_page_its_own_style_and_nothing_else(
+    waiting: dict[str, Any], browser: Client
+) -> None:
+    page = await browser.get(page_of(waiting))
+    style = page.text.partition("<style>")[2].partition("</style>")[0]
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    policy = f"default-src 'none'; style-src 'sha256-{digest}'; frame-ancestors 'none'"
+    assert page.headers["Content-Security-Policy"] == policy
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Rendered product lists, kept for a moment in each replica."""
 
+import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from catalog.listing import Listing
 from shopkit.clock import Clock
 
 MOST = 512
+Render = Callable[[], Awaitable[bytes]]
 
 
 @dataclass(frozen=True)
@@ -27,11 +29,22 @@ class ListCache:
     def __init__(self, clock: Clock, seconds: float) -> None:
         self._clock, self._seconds = clock, seconds
         self._known: dict[Listing, Rendered] = {}
+        self._under_way: dict[Listing, asyncio.Task[Rendered]] = {}
 
-    async def get(self, listing: Listing, render: Callable[[], Awaitable[bytes]]) -> Rendered:
+    async def get(self, listing: Listing, render: Render) -> Rendered:
         known = self._known.get(listing)
         if known is not None and known.until > self._clock.monotonic():
             return known
+        # One renders and all wait for it: a list that is asked for 800 times a second would
+        # otherwise be rendered a hundred times at once whenever it has expired.
+        rendering = self._under_way.get(listing)
+        if rendering is None:
+            rendering = asyncio.create_task(self._render(listing, render))
+            self._under_way[listing] = rendering
+            rendering.add_done_callback(lambda _: self._under_way.pop(listing, None))
+        return await asyncio.shield(rendering)
+
+    async def _render(self, listing: Listing, render: Render) -> Rendered:
         fresh = Rendered.of(await render(), until=self._clock.monotonic() + self._seconds)
         self._known.pop(listing, None)
         self._known[listing] = fresh

@@ -4,6 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+# The bank takes amounts of nine digits, in minor units.
+MOST_OF_AN_ORDER = 999_999_999
+
 
 class Hold(StrEnum):
     """The states of an order's reservation; one row per order, for ever."""
@@ -102,6 +105,8 @@ def quote(lines: Iterable[Line], prices: Mapping[str, Price]) -> Quote:
         raise CannotQuote("The products are not priced in one currency.", skus)
     quoted = tuple(_quoted(line, prices[line.sku]) for line in lines)
     total = sum(line.quantity * line.unit_price for line in quoted)
+    if total > MOST_OF_AN_ORDER:
+        raise CannotQuote("This is too much for one order.", [line.sku for line in lines])
     return Quote(quoted, total, currencies.pop())
 
 

@@ -14,22 +14,24 @@ from catalog.views import Adjustment, NewProduct, Product, ProductChange, Sku, S
 from shopkit.auth import Admin
 from shopkit.db import Database, Tx
 from shopkit.errors import Problem, Slug
+from shopkit.fields import Text
 from shopkit.http import Db
 from shopkit.idempotency import Answer, Idempotent
 from shopkit.pages import Cursor, Limit, Page
 
 router = APIRouter(prefix="/api/v1")
+NOT_MODIFIED: dict[int | str, dict[str, Any]] = {304: {"description": "The ETag is the same"}}
 Price = Annotated[int | None, Query(ge=0, le=1_000_000_000)]
 IfNoneMatch = Annotated[str, Header()]
 IfMatch = Annotated[str | None, Header()]
 
 
-@router.get("/products", response_model=Page[Product])
+@router.get("/products", response_model=Page[Product], responses=NOT_MODIFIED)
 async def list_products(
     request: Request,
     db: Db,
     q: Annotated[str, Query(max_length=100)] = "",
-    category: Annotated[str, Query(max_length=60)] = "",
+    category: Annotated[Text, Query(max_length=60)] = "",
     min: Price = None,
     max: Price = None,
     sort: Sort = Sort.TITLE,
@@ -46,7 +48,7 @@ async def list_products(
     return Response(rendered.body, headers=headers, media_type="application/json")
 
 
-@router.get("/products/{sku}", response_model=Product)
+@router.get("/products/{sku}", response_model=Product, responses=NOT_MODIFIED)
 async def one_product(sku: Sku, db: Db, if_none_match: IfNoneMatch = "") -> Response:
     async with db.read() as tx:
         row = await _row(tx, sku)

@@ -50,7 +50,7 @@ class Quotes:
             quote=self.signer.sign(claims),
             quote_id=quote_id,
             lines=lines,
-            total=views.Money.model_construct(amount=quote.total, currency=quote.currency),
+            total=views.Total(amount=quote.total, currency=quote.currency),
             expires_at=datetime.fromtimestamp(expires, UTC),
         )
 

@@ -6,12 +6,15 @@ from typing import Annotated, Any, Literal
 import sqlalchemy as sa
 from pydantic import BaseModel, ConfigDict, Field
 
+from catalog.domain import MOST_OF_AN_ORDER
+from shopkit.fields import WHOLE, Text
+
 Sku = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
-Title = Annotated[str, Field(min_length=1, max_length=120)]
-Description = Annotated[str, Field(max_length=4000)]
-Category = Annotated[str, Field(min_length=1, max_length=60)]
-Image = Annotated[str, Field(max_length=400)]
-Minor = Annotated[int, Field(gt=0, le=100_000_000, strict=True)]
+Title = Annotated[Text, Field(min_length=1, max_length=120)]
+Description = Annotated[Text, Field(max_length=4000)]
+Category = Annotated[Text, Field(min_length=1, max_length=60)]
+Image = Annotated[Text, Field(max_length=400)]
+Minor = Annotated[int, Field(gt=0, le=100_000_000, strict=True), WHOLE]
 Currency = Annotated[str, Field(pattern="^[A-Z]{3}$")]
 
 
@@ -24,6 +27,12 @@ class Money(Strict):
 
     amount: Minor
     currency: Currency
+
+
+class Total(Money):
+    """Of all lines."""
+
+    amount: Annotated[int, Field(gt=0, le=MOST_OF_AN_ORDER, strict=True), WHOLE]
 
 
 class Product(BaseModel):
@@ -70,7 +79,7 @@ class ProductChange(Strict):
 class Adjustment(Strict):
     """`lost` takes away, the other reasons add."""
 
-    delta: Annotated[int, Field(ge=-1_000_000, le=1_000_000, strict=True)]
+    delta: Annotated[int, Field(ge=-1_000_000, le=1_000_000, strict=True), WHOLE]
     reason: Literal["received", "returned", "lost"]
 
     @property
@@ -86,8 +95,8 @@ class StockLevel(BaseModel):
 
 
 class WantedLine(Strict):
-    sku: Annotated[str, Field(max_length=64)]
-    quantity: Annotated[int, Field(ge=1, le=99, strict=True)]
+    sku: Sku
+    quantity: Annotated[int, Field(ge=1, le=99, strict=True), WHOLE]
 
 
 class WantedQuote(Strict):
@@ -108,5 +117,5 @@ class Quote(BaseModel):
     quote: str
     quote_id: str
     lines: list[QuotedLine]
-    total: Money
+    total: Total
     expires_at: datetime

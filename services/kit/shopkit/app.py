@@ -26,6 +26,7 @@ from shopkit.registry import AnswerFrom, Do, Handler, Handlers
 from shopkit.relay import Relay
 from shopkit.saga import SagaDefinition
 from shopkit.settings import Settings
+from shopkit.spans import Spans
 from shopkit.switches import Disturbed, Switches
 from shopkit.tasks import Run, Tasks
 from shopkit.transport import Transport
@@ -38,6 +39,7 @@ __all__ = ["Service", "World", "command_line", "serve"]
 _POLL = 0.5
 _GAUGES_EVERY = 5.0
 _CLEAN_EVERY = 3600.0
+_FLUSH = 3.0  # of the 45 s in which a drained process has to be gone
 
 
 class Service:
@@ -60,6 +62,7 @@ class Service:
         self.version = version or _version_of(f"shop-{name}")
         self.log = structlog.get_logger().bind(service=name, version=self.version)
         self.metrics = Metrics(name, self.version, schema)
+        self.spans = Spans(name, self.version, settings.otel_exporter_otlp_endpoint)
         self.drain = Drain()
         self.db = Database(name, settings, self.clock, self.ids, self.world.points)
         self.probes = Probes(self.db, schema, self.drain)
@@ -76,7 +79,7 @@ class Service:
     def _assemble(self, transport: Transport) -> Chassis:
         points, metrics = self.world.points, self.metrics
         common = (self.db, transport, self.settings, self.clock, self.ids)
-        return Chassis(*common, points, metrics, self.switches)
+        return Chassis(*common, points, metrics, self.switches, self.spans)
 
     def _at_rest(self) -> None:
         # The same event for ever: somebody may wait for the start before it is called.
@@ -84,7 +87,7 @@ class Service:
         self._housekeeping, self._work = Tasks(self.name), Tasks(self.name)
 
     def _make_apps(self) -> None:
-        around = {"metrics": self.metrics, "drain": self.drain, "clock": self.clock}
+        around = dict(metrics=self.metrics, drain=self.drain, clock=self.clock, spans=self.spans)
         self.app = public_app(self.name, self.version, self.probes, around)
         self.admin = admin_app(self.name, self.metrics)
         self.app.state.service = self.admin.state.service = self
@@ -92,7 +95,7 @@ class Service:
             self.app.add_middleware(Disturbed, switches=self.switches)
             self.admin_routes(switches.routes(self, self.switches))
         if self.schema:
-            self.admin_routes(letters.routes(self.db, self._handlers))
+            self.admin_routes(letters.routes(self.db, self._handlers, self.spans))
 
     def _verifier(self) -> Verifier | None:
         jwks = self.settings.token_jwks
@@ -148,7 +151,7 @@ class Service:
         )
         self._clients.append(http)
         points, metrics = self.world.points, self.metrics
-        return Client(self.name, peer, http, deadline, self.clock, points, metrics)
+        return Client(self.name, peer, http, deadline, self.clock, points, metrics, self.spans)
 
     def audited(self, what: audit.Audit | None = None) -> None:
         """Once: `/internal/audit` on the admin port, with the kit's own checks besides."""
@@ -160,6 +163,7 @@ class Service:
         """Returns at once, also when database and broker are away."""
         self.world.points.revive(self.name)
         self._at_rest()
+        self.spans.open()
         if self.schema:
             await self.db.open()
         await self._chassis.transport.start()
@@ -205,7 +209,7 @@ class Service:
         async def run(stop: asyncio.Event) -> None:
             while not stop.is_set():
                 await work()
-                await first_of(asyncio.sleep(seconds), stop.wait())
+                await first_of(self.clock.sleep(seconds), stop.wait())
 
         return run
 
@@ -235,6 +239,7 @@ class Service:
         self.drain.stop()
         await self._housekeeping.finish(self.settings.relay_lease)
         await self._last_pass()
+        await self.spans.close(_FLUSH)
         await self._close()
 
     async def _last_pass(self) -> None:
@@ -263,6 +268,7 @@ class Service:
         self.world.points.bury(self.name)
         await self._work.cancel()
         await self._housekeeping.cancel()
+        await self.spans.close(0)
         await self._close()
 
     async def migrate(self) -> int:

@@ -8,6 +8,7 @@ from shopkit.faults import CrashPoints
 from shopkit.ids import Ids
 from shopkit.metrics import Metrics
 from shopkit.settings import Settings
+from shopkit.spans import Spans
 from shopkit.switches import Switches
 from shopkit.transport import Transport
 
@@ -24,3 +25,4 @@ class Chassis:
     points: CrashPoints
     metrics: Metrics
     switches: Switches
+    spans: Spans

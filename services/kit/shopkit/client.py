@@ -14,6 +14,7 @@ from shopkit.clock import Clock
 from shopkit.db import open_transaction
 from shopkit.faults import CrashPoints
 from shopkit.metrics import Metrics
+from shopkit.spans import Spans
 
 TRIES = 3
 
@@ -38,10 +39,11 @@ class Client:
         clock: Clock,
         points: CrashPoints,
         metrics: Metrics,
+        spans: Spans,
     ) -> None:
         self._service, self._peer, self._http = service, peer, http
         self._deadline, self._clock = deadline, clock
-        self._points, self._metrics = points, metrics
+        self._points, self._metrics, self._spans = points, metrics, spans
         self.breaker = Breaker(clock)
 
     async def call(
@@ -84,7 +86,7 @@ class Client:
         started, outcome = self._clock.monotonic(), "unreachable"
         try:
             async with self._points.around(self._service, operation, "call"):
-                response = await self._send(request)
+                response = await self._send(request, operation)
             outcome = f"{response.status_code // 100}xx"
             return response
         finally:
@@ -93,13 +95,19 @@ class Client:
             labels = self._metrics.client_seconds.labels(self._peer, operation, outcome)
             labels.observe(seconds)
 
-    async def _send(self, request: httpx.Request) -> httpx.Response:
-        with traces.span() as here:
-            request.headers["traceparent"] = here
+    async def _send(self, request: httpx.Request, operation: str) -> httpx.Response:
+        name, said = f"{self._peer} {operation}", {"peer.service": self._peer}
+        with self._spans.span("client", name, traces.current(), said) as span:
+            span.set("http.request.method", request.method)
+            request.headers["traceparent"] = span.traceparent
             try:
-                return await self._http.send(request)
+                response = await self._http.send(request)
             except httpx.HTTPError as error:
                 raise Unreachable(f"{self._peer}: {type(error).__name__}") from error
+            span.set("http.response.status_code", response.status_code)
+            if response.is_server_error:
+                span.failed(str(response.status_code))
+            return response
 
     def _judge(self, outcome: str) -> None:
         if outcome in ("unreachable", "5xx"):

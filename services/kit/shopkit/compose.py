@@ -6,10 +6,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from shopkit.app import Service
-from shopkit.http import probe_answer
-from shopkit.probes import Probes
-
-_PROBES = {"/livez": Probes.alive, "/startupz": Probes.started, "/readyz": Probes.ready}
+from shopkit.http import PROBES, probe_answer
 
 
 class ByPath:
@@ -21,7 +18,7 @@ class ByPath:
         self._routes = sorted(routes, key=lambda route: len(route[0]), reverse=True)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        ask = _PROBES.get(scope.get("path", ""))
+        ask = PROBES.get(scope.get("path", ""))
         if ask is None:
             return await self._app_for(scope["path"])(scope, receive, send)
         troubles = [trouble for probes in self._probes if (trouble := await ask(probes))]

@@ -1,11 +1,13 @@
 """The consumer: fetch, handle in one transaction, ack (rules c, e, h)."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 
 import structlog
 
-from shopkit import inbox, traces
+from shopkit import inbox, spans, traces
 from shopkit.chassis import Chassis
 from shopkit.db import DatabaseAway
 from shopkit.errors import Unavailable
@@ -90,17 +92,24 @@ class Consumer:
         try:
             message = Message.parse(delivery.subject, delivery.headers, delivery.data)
             self._refuse_poison(delivery)
-            with (
-                traces.span(message.traceparent),
-                structlog.contextvars.bound_contextvars(message_id=message.id, type=message.type),
-            ):
-                await self._tries(message)
+            with self._in_trace(message) as ours:
+                await self._tries(ours)
             return step_of(message.type)
         except DatabaseAway:
             raise
         except Exception as error:
             await self._bury(inbox.failure(delivery, error))
             return "dead_letter"
+
+    @contextmanager
+    def _in_trace(self, message: Message) -> Iterator[Message]:
+        """The message as if it came from here: what its handler keeps and sends is our child."""
+        name, said = f"process {message.type}", spans.of(message)
+        with (
+            self._c.spans.span("consumer", name, message.traceparent, said) as span,
+            structlog.contextvars.bound_contextvars(message_id=message.id, type=message.type),
+        ):
+            yield replace(message, traceparent=span.traceparent)
 
     def _refuse_poison(self, delivery: Delivery) -> None:
         if delivery.delivered > POISONED_AFTER:
@@ -127,6 +136,7 @@ class Consumer:
                 result = await inbox.handle(tx, self._handlers, message)
             outcome = result
         finally:
+            traces.here().set("outcome", outcome)
             seconds = self._c.clock.monotonic() - started
             known = message.type if self._handlers.knows(message.type) else "unknown"
             self._c.metrics.message_seconds.labels(known, outcome).observe(seconds)

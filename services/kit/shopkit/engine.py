@@ -60,11 +60,11 @@ class SagaEngine:
             "version": 1,
             "data": dict(first.data),
             "deadline_at": tx.time(seconds),
-            "traceparent": traces.current(),
             "created_at": now,
             "updated_at": now,
         }
-        await tx.execute(sa.insert(sagas).values(row | await self._send(tx, id, first.send, 1)))
+        sent = await self._send(tx, id, first.send, traces.current())
+        await tx.execute(sa.insert(sagas).values(row | sent))
 
     async def get(self, tx: Tx, id: str) -> SagaState | None:
         row = await tx.one(self._select(id))
@@ -88,6 +88,7 @@ class SagaEngine:
         self, tx: Tx, row: sa.Row[Any], message: object, changes: Mapping[str, Any]
     ) -> Transition | None:
         saga = _state(row)
+        _link(row)
         transition = self._definition.decide(saga, message)
         await self._definition.record(tx, saga, message, transition)
         moved = {} if transition is None else await self._moved(tx, row, transition)
@@ -101,7 +102,7 @@ class SagaEngine:
             self._finished(tx, row, to.state)
             values |= {**_NOTHING_PENDING, "deadline_at": None}
         elif not _same_command(row, to.send):
-            values |= await self._send(tx, row.id, to.send, 1, row.traceparent)
+            values |= await self._send(tx, row.id, to.send, _trace(row))
         return values
 
     def _finished(self, tx: Tx, row: sa.Row[Any], result: str) -> None:
@@ -117,22 +118,19 @@ class SagaEngine:
         if result.rowcount == 0:
             raise Unavailable(f"saga {row.id} was changed in between")
 
-    async def _send(
-        self, tx: Tx, id: str, send: Send | None, attempt: int, trace: str = ""
-    ) -> dict[str, Any]:
+    async def _send(self, tx: Tx, id: str, send: Send | None, trace: str) -> dict[str, Any]:
         """Puts the command into the outbox; the columns that keep it pending."""
         if send is None:
-            return dict(_NOTHING_PENDING)
-        await outbox.command(
-            tx, send.target, send.body, correlation_id=id, attempt=attempt, trace=trace
-        )
-        wait = self._schedule.after(attempt, tx.ids.random())
+            return {**_NOTHING_PENDING, "traceparent": trace}
+        await outbox.command(tx, send.target, send.body, correlation_id=id, trace=trace)
+        wait = self._schedule.after(1, tx.ids.random())
         return {
+            "traceparent": trace,
             "pending_target": send.target,
             "pending_type": send.body.type_name(),
             "pending_version": send.body.version,
             "pending_data": encode(send.body).decode(),
-            "attempt": attempt,
+            "attempt": 1,
             "last_attempt_at": tx.clock.now(),
             "next_attempt_at": tx.time(wait),
         }
@@ -191,10 +189,25 @@ class SagaEngine:
     async def _again(self, tx: Tx, row: sa.Row[Any]) -> dict[str, Any]:
         attempt = row.attempt + 1
         await outbox.again(tx, row, attempt)
-        self._c.metrics.saga_resends.labels(row.pending_type).inc()
+        tx.after_commit(self._c.metrics.saga_resends.labels(row.pending_type).inc)
         wait = self._schedule.after(attempt, tx.ids.random())
         now = tx.clock.now()
         return {"attempt": attempt, "last_attempt_at": now, "next_attempt_at": tx.time(wait)}
+
+
+def _trace(row: sa.Row[Any]) -> str:
+    """One saga, one trace: what a cancel or a deadline causes goes on where the saga was."""
+    return row.traceparent if _is_elsewhere(row) else traces.current()
+
+
+def _link(row: sa.Row[Any]) -> None:
+    """From the trace of whoever told us to the saga's."""
+    if _is_elsewhere(row):
+        traces.here().link(row.traceparent)
+
+
+def _is_elsewhere(row: sa.Row[Any]) -> bool:
+    return traces.trace_id() != traces.trace_id(row.traceparent)
 
 
 def _same_command(row: sa.Row[Any], send: Send | None) -> bool:

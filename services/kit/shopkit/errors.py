@@ -9,6 +9,7 @@ import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.routing import compile_path
 
 from shopkit import traces
 
@@ -33,6 +34,7 @@ class Slug(StrEnum):
     REFUND_TOO_LARGE = "refund-too-large"
     PRECONDITION_FAILED = "precondition-failed"
     CONFLICT = "conflict"
+    TOO_LARGE = "too-large"
     RATE_LIMITED = "rate-limited"
     UNAVAILABLE = "unavailable"
     INTERNAL = "internal"
@@ -54,10 +56,14 @@ STATUS: dict[Slug, int] = {
     Slug.REFUND_TOO_LARGE: 422,
     Slug.PRECONDITION_FAILED: 412,
     Slug.CONFLICT: 409,
+    Slug.TOO_LARGE: 413,
     Slug.RATE_LIMITED: 429,
     Slug.UNAVAILABLE: 503,
     Slug.INTERNAL: 500,
 }
+
+# 428: the precondition was not sent at all.
+STATUSES = frozenset(STATUS.values()) | {428}
 
 TITLES: dict[Slug, str] = {
     Slug.VALIDATION: "The request is not valid",
@@ -75,6 +81,7 @@ TITLES: dict[Slug, str] = {
     Slug.REFUND_TOO_LARGE: "The refund is larger than what is left of the charge",
     Slug.PRECONDITION_FAILED: "It was changed in between",
     Slug.CONFLICT: "The request conflicts with what exists",
+    Slug.TOO_LARGE: "The request is too large",
     Slug.RATE_LIMITED: "Too many requests",
     Slug.UNAVAILABLE: "Not available at the moment",
     Slug.INTERNAL: "Something went wrong on our side",
@@ -87,6 +94,7 @@ _BY_STATUS = {
     404: Slug.NOT_FOUND,
 }
 _BY_STATUS |= {405: Slug.METHOD_NOT_ALLOWED, 409: Slug.CONFLICT, 412: Slug.PRECONDITION_FAILED}
+_BY_STATUS |= {413: Slug.TOO_LARGE}
 _BY_STATUS |= {429: Slug.RATE_LIMITED, 503: Slug.UNAVAILABLE}
 
 
@@ -142,18 +150,33 @@ async def _problem(_: Request, error: Exception) -> Response:
 async def _invalid(_: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     # Pydantic's `input` and `ctx` would send the caller's own password back.
-    errors = [
-        {"field": ".".join(map(str, item["loc"])), "message": item["msg"]}
-        for item in error.errors()
-    ]
+    errors = [{"field": _field(item["loc"]), "message": item["msg"]} for item in error.errors()]
     return Problem(Slug.VALIDATION, "See `errors` for what to change.", errors=errors).response()
 
 
-async def _http(_: Request, error: Exception) -> Response:
+def _field(location: Sequence[int | str]) -> str:
+    """A key that the client chose may hold half a surrogate pair, which no answer can carry."""
+    return ".".join(map(str, location)).encode(errors="replace").decode()
+
+
+async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     slug = _BY_STATUS.get(error.status_code, Slug.VALIDATION)
     headers = dict(error.headers or {})
+    if error.status_code == 405 and (allowed := methods(request)):
+        headers["Allow"] = ", ".join(sorted(allowed))
     return Problem(slug, str(error.detail), status=error.status_code, headers=headers).response()
+
+
+def methods(request: Request) -> set[str]:
+    """What the API offers at this path: the router knows only the first of several routes."""
+    paths: dict[str, dict[str, object]] = request.app.openapi()["paths"]
+    here = (offered for path, offered in paths.items() if _is_at(path, request.url.path))
+    return {method.upper() for offered in here for method in offered}
+
+
+def _is_at(template: str, path: str) -> bool:
+    return compile_path(template)[0].match(path) is not None
 
 
 async def _unavailable(_: Request, error: Exception) -> Response:

@@ -10,7 +10,7 @@ import structlog
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict
 
-from shopkit import inbox, traces
+from shopkit import inbox, spans
 from shopkit.auth import Ops
 from shopkit.db import Database, Tx
 from shopkit.errors import Problem, Slug, Unavailable
@@ -19,6 +19,7 @@ from shopkit.pages import Cursor, Limit, Page, decode_cursor, encode_cursor
 from shopkit.registry import Handlers
 from shopkit.relay import step_of
 from shopkit.schema import dead_letters
+from shopkit.spans import Spans
 from shopkit.transport import Envelope
 
 
@@ -49,7 +50,7 @@ class Replayed(BaseModel):
     outcome: inbox.Outcome
 
 
-def routes(db: Database, handlers: Handlers) -> APIRouter:
+def routes(db: Database, handlers: Handlers, traced: Spans) -> APIRouter:
     router = APIRouter(prefix="/internal/dead-letters")
 
     @router.get("")
@@ -73,7 +74,7 @@ def routes(db: Database, handlers: Handlers) -> APIRouter:
         """The stored payload goes to its handler; 409 with the reason when that fails again."""
         async with db.read() as tx:
             row = await _find(tx, consumer, message_id)
-        return Replayed(outcome=await _dispatch(db, handlers, row))
+        return Replayed(outcome=await _dispatch(db, handlers, traced, row))
 
     return router
 
@@ -104,12 +105,15 @@ async def _find(tx: Tx, consumer: str, message_id: UUID) -> sa.Row[Any]:
     return row
 
 
-async def _dispatch(db: Database, handlers: Handlers, row: sa.Row[Any]) -> inbox.Outcome:
+async def _dispatch(
+    db: Database, handlers: Handlers, traced: Spans, row: sa.Row[Any]
+) -> inbox.Outcome:
     """As the consumer would, once; another failure counts like the first ones."""
     parcel = Envelope(row.subject, row.headers, row.data.encode())
     try:
         message = Message.parse(parcel.subject, parcel.headers, parcel.data)
-        with traces.span(message.traceparent):
+        name, said = f"process {message.type}", spans.of(message)
+        with traced.span("consumer", name, message.traceparent, said):
             async with db.transaction(step_of(message.type)) as tx:
                 outcome = await inbox.handle(tx, handlers, message)
     except Unavailable:

@@ -47,7 +47,7 @@ async def reply(tx: Tx, address: ReplyAddress, body: Body) -> None:
         "correlation_id": address.correlation_id,
         "causation_id": address.command_id,
         "attempt": address.attempt,
-        "traceparent": address.traceparent or traces.current(),
+        "traceparent": traces.current() or address.traceparent,
     }
     await put(tx, row | origin)
 
@@ -72,13 +72,12 @@ async def put(tx: Tx, row: dict[str, Any]) -> None:
 async def take(tx: Tx, token: str, lease: float, limit: int) -> Sequence[Message]:
     """The oldest rows, leased so that no other replica publishes them meanwhile (rule b)."""
     free = sa.or_(outbox.c.lease_until.is_(None), outbox.c.lease_until < tx.time())
-    due = sa.select(outbox).where(free).order_by(outbox.c.created_at).limit(limit)
-    rows = await tx.all(due.with_for_update(skip_locked=True))
-    if rows:
-        mine = outbox.c.id.in_([row.id for row in rows])
-        values = {"lease_token": token, "lease_until": tx.time(lease)}
-        await tx.execute(sa.update(outbox).where(mine).values(values))
-    return [_message(row, tx.service) for row in rows]
+    due = sa.select(outbox.c.id).where(free).order_by(outbox.c.created_at).limit(limit)
+    oldest = due.with_for_update(skip_locked=True).cte("due")
+    values = {"lease_token": token, "lease_until": tx.time(lease)}
+    leased = sa.update(outbox).where(outbox.c.id.in_(sa.select(oldest.c.id))).values(values)
+    rows = await tx.all(leased.returning(outbox))
+    return [_message(row, tx.service) for row in sorted(rows, key=lambda row: row.created_at)]
 
 
 async def sent(tx: Tx, token: str, ids: Sequence[str]) -> None:

@@ -10,6 +10,8 @@ from pydantic import BaseModel
 from shopkit.errors import Problem, Slug
 
 T = TypeVar("T")
+# Of an integer column in PostgreSQL.
+MOST = 2**31 - 1
 
 Cursor = Annotated[str | None, Query(max_length=400)]
 Limit = Annotated[int, Query(ge=1, le=100)]
@@ -33,9 +35,16 @@ def decode_cursor(text: str) -> list[str | int]:
         parts = orjson.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
     except (ValueError, orjson.JSONDecodeError) as error:
         raise _garbage() from error
-    if not isinstance(parts, list) or not all(isinstance(part, str | int) for part in parts):
+    if not isinstance(parts, list) or not all(map(_is_key, parts)):
         raise _garbage()
     return parts
+
+
+def _is_key(part: object) -> bool:
+    """What a column can be compared with, on both databases."""
+    if isinstance(part, int):
+        return abs(part) <= MOST
+    return isinstance(part, str) and "\0" not in part
 
 
 def _garbage() -> Problem:

@@ -3,10 +3,11 @@
 import asyncio
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 import structlog
 
-from shopkit import outbox
+from shopkit import outbox, spans
 from shopkit.chassis import Chassis
 from shopkit.messages import Message
 from shopkit.transport import PublishFailed
@@ -52,11 +53,16 @@ class Relay:
 
     async def _publish_all(self, messages: Sequence[Message]) -> list[str]:
         """Ids of those the broker has stored."""
-        results = await asyncio.gather(*map(self._publish, messages), return_exceptions=True)
+        results = await asyncio.gather(*map(self._send, messages), return_exceptions=True)
         for result in results:
             if isinstance(result, BaseException) and not isinstance(result, PublishFailed):
                 raise result
         return [m.id for m, r in zip(messages, results, strict=True) if r is None]
+
+    async def _send(self, message: Message) -> None:
+        name, parent = f"send {message.type}", message.traceparent
+        with self._c.spans.span("producer", name, parent, spans.of(message)) as span:
+            await self._publish(replace(message, traceparent=span.traceparent))
 
     async def _publish(self, message: Message) -> None:
         step, service = step_of(message.type), self._c.database.service

@@ -57,6 +57,8 @@ class Settings(BaseSettings):
     consumers: bool = True
     trusted_proxies: str = "127.0.0.1"  # whose X-Forwarded-For counts; "*" behind a gateway
     shop_faults: bool = False  # fault switches on the admin port; never where money is real
+    # A collector's base URL: spans go there by OTLP over HTTP. Empty: nowhere.
+    otel_exporter_otlp_endpoint: str | None = Field(None, pattern=r"^(https?://\S+)?$")
     sqlite_synchronous: Literal["FULL", "NORMAL"] = "FULL"
 
     drain_grace: float = Field(5, ge=0)

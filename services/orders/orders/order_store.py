@@ -53,20 +53,17 @@ async def update(tx: Tx, order_id: str, state: State, data: Mapping[str, Any]) -
 
 async def append(tx: Tx, order_id: str, entry: Entry, state: State, at: datetime) -> None:
     """The caller's lock on the saga (or the new order) makes the numbers gapless."""
+    last = sa.func.coalesce(sa.func.max(timeline.c.number), 0)
+    number = sa.select(last + 1).where(timeline.c.order_id == order_id).scalar_subquery()
     row = {
         "order_id": order_id,
-        "number": await _last_number(tx, order_id) + 1,
+        "number": number,
         "at": at,
         "event": entry.event,
         "detail": entry.detail,
         "state": state,
     }
     await tx.execute(sa.insert(timeline).values(row))
-
-
-async def _last_number(tx: Tx, order_id: str) -> int:
-    numbers = sa.select(sa.func.max(timeline.c.number)).where(timeline.c.order_id == order_id)
-    return int(await tx.scalar(numbers) or 0)
 
 
 async def find(tx: Tx, order_id: str, user_id: str) -> Row | None:

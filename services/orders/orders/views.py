@@ -7,8 +7,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from orders.carts import MOST_OF_ONE, Cart
-
-Sku = Annotated[str, Field(min_length=1, max_length=64)]
+from shopkit.fields import WHOLE
 
 
 class Strict(BaseModel):
@@ -29,7 +28,7 @@ class CartView(BaseModel):
 
 
 class Quantity(Strict):
-    quantity: Annotated[int, Field(ge=1, le=MOST_OF_ONE, strict=True)]
+    quantity: Annotated[int, Field(ge=1, le=MOST_OF_ONE, strict=True), WHOLE]
 
 
 class NewOrder(Strict):

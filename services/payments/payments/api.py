@@ -16,6 +16,7 @@ from payments.tables import payment_methods, payments, refunds
 from shopkit.auth import Admin, Customer, SignedIn
 from shopkit.db import Tx
 from shopkit.errors import Problem, Slug
+from shopkit.fields import WHOLE, Text
 from shopkit.http import Db
 from shopkit.idempotency import Answer, Idempotent
 from shopkit.pages import Page
@@ -28,7 +29,7 @@ _LOOKS_LIKE_A_CARD = re.compile(r"(?:\d[ -]?){12,}")
 class NewMethod(BaseModel):
     model_config = ConfigDict(extra="forbid")
     token: Annotated[str, Field(pattern=r"^(tok|pm)_[A-Za-z][A-Za-z0-9_]{1,63}$")]
-    label: Annotated[str, Field(min_length=1, max_length=60)]
+    label: Annotated[Text, Field(min_length=1, max_length=60)]
 
     @field_validator("label")
     @classmethod
@@ -74,8 +75,8 @@ class NewRefund(BaseModel):
     """Without an amount: everything that is left."""
 
     model_config = ConfigDict(extra="forbid")
-    amount: Annotated[int, Field(gt=0, strict=True)] | None = None
-    reason: Annotated[str, Field(max_length=200)] = ""
+    amount: Annotated[int, Field(gt=0, strict=True), WHOLE] | None = None
+    reason: Annotated[Text, Field(max_length=200)] = ""
 
 
 @router.post("/payment-methods", status_code=201, response_model=Method)

@@ -28,7 +28,8 @@ class Lease:
 
 
 class Charging:
-    """`seconds` is the lease, `poll` how often a payment at the customer is looked at."""
+    """`seconds` is the lease, `poll` how often a payment at the customer is looked at, `public_url`
+    where the customer finds the order again."""
 
     def __init__(
         self,
@@ -37,10 +38,11 @@ class Charging:
         *,
         seconds: float,
         poll: float,
+        public_url: str | None,
         wake: Callable[[], None],
     ) -> None:
         self._db, self._provider, self._wake = db, provider, wake
-        self._seconds, self._poll = seconds, poll
+        self._seconds, self._poll, self._public_url = seconds, poll, public_url
 
     async def advance(self, payment: Payment, lease: Lease) -> None:
         """Raises Unresolved when the bank's answer does not close this step."""
@@ -100,7 +102,11 @@ class Charging:
             intent = await self._provider.look(intent_id)
             if intent.state is not IntentState.UNCONFIRMED:
                 return intent
-        return await self._provider.confirm(intent_id, key=f"{payment.id}:confirm")
+        key, page = f"{payment.id}:confirm", self._order_page(payment)
+        return await self._provider.confirm(intent_id, key=key, return_url=page)
+
+    def _order_page(self, payment: Payment) -> str | None:
+        return f"{self._public_url}/orders/{payment.order_id}" if self._public_url else None
 
     async def _settle(self, payment: Payment, lease: Lease, result: Outcome) -> None:
         """Result, ledger and reply in one transaction; 0 rows = another worker was faster."""

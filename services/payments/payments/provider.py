@@ -41,7 +41,8 @@ class Provider(Protocol):
         self, *, key: str, order_id: str, amount: int, currency: str, token: str
     ) -> Intent: ...
 
-    async def confirm(self, intent_id: str, *, key: str) -> Intent: ...
+    async def confirm(self, intent_id: str, *, key: str, return_url: str | None = None) -> Intent:
+        """`return_url` is where the customer goes from the provider's own page, if there is one."""
 
     async def look(self, intent_id: str) -> Intent: ...
 
@@ -136,9 +137,10 @@ class StripeProvider:
         answer = await self._post("create_intent", "/v1/payment_intents", form, key)
         return _intent(answer)
 
-    async def confirm(self, intent_id: str, *, key: str) -> Intent:
+    async def confirm(self, intent_id: str, *, key: str, return_url: str | None = None) -> Intent:
         path = f"/v1/payment_intents/{intent_id}/confirm"
-        return _intent(await self._post("confirm_intent", path, {}, key))
+        form = {"return_url": return_url} if return_url else {}
+        return _intent(await self._post("confirm_intent", path, form, key))
 
     async def look(self, intent_id: str) -> Intent:
         path = f"/v1/payment_intents/{intent_id}"

@@ -6,7 +6,10 @@ from shopkit.settings import Settings
 
 
 class PaymentsSettings(Settings):
+    """`public_url` is where browsers find the shop: the bank's page sends them back there."""
+
     bank_url: str = "http://bank:8080"
+    public_url: str | None = None
     bank_secret: SecretStr | None = None
     webhook_secret: SecretStr | None = None
 

@@ -13,7 +13,6 @@ from payments.provider import Provider, Unresolved
 from payments.refunding import Refunding
 from payments.settings import PaymentsSettings
 from payments.tables import payments, refunds
-from shopkit import traces
 from shopkit.app import Service
 from shopkit.db import Tx
 from shopkit.errors import Unavailable
@@ -22,6 +21,7 @@ from shopkit.waker import Waker, first_of
 
 @dataclass(frozen=True)
 class Job:
+    name: str
     table: sa.Table
     lease: Lease
     run: Callable[[], Awaitable[None]]
@@ -32,11 +32,18 @@ class Worker:
 
     def __init__(self, service: Service, settings: PaymentsSettings, provider: Provider) -> None:
         self._db, self._ids, self._log = service.db, service.ids, service.log
-        self._settings = settings
+        self._spans, self._settings = service.spans, settings
         self._waker = Waker(service.clock)
         self._free = settings.payment_workers
         lease, poll = settings.payment_lease, settings.action_poll
-        self._charging = Charging(service.db, provider, seconds=lease, poll=poll, wake=self.wake)
+        self._charging = Charging(
+            service.db,
+            provider,
+            seconds=lease,
+            poll=poll,
+            public_url=settings.public_url,
+            wake=self.wake,
+        )
         first, longest = settings.retry_first, settings.retry_max
         self._refunding = Refunding(service.db, provider, first=first, longest=longest)
 
@@ -82,19 +89,22 @@ class Worker:
 
     def _charge(self, row: sa.Row[Any]) -> Job:
         payment, lease = store.payment_of(row), _lease(row, row.traceparent)
-        return Job(payments, lease, lambda: self._charging.advance(payment, lease))
+        return Job("charge", payments, lease, lambda: self._charging.advance(payment, lease))
 
     async def _refund(self, tx: Tx, row: sa.Row[Any]) -> Job:
         of = sa.select(payments.c.intent_id, payments.c.traceparent)
         owner = await tx.one(of.where(payments.c.id == row.payment_id))
         intent_id, trace = (owner.intent_id, owner.traceparent) if owner else ("", "")
         refund, lease = store.refund_of(row), _lease(row, trace)
-        return Job(refunds, lease, lambda: self._refunding.advance(refund, intent_id, lease))
+        return Job(
+            "refund", refunds, lease, lambda: self._refunding.advance(refund, intent_id, lease)
+        )
 
     async def _do(self, job: Job) -> None:
         """Whatever goes wrong, the row stays open: an unknown outcome is not a failure."""
         try:
-            with traces.span(job.lease.traceparent):
+            with self._spans.span("internal", job.name, job.lease.traceparent) as span:
+                span.set("attempt", job.lease.attempt)
                 await self._attempt(job)
         except Exception as error:
             # The lease runs out by itself; to free the row now would repeat the failure at once.

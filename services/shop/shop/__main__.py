@@ -6,10 +6,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from shop import cluster_secrets
+from shop import cluster_secrets, rotation
 from shop.audit import arguments as audit_arguments
 from shop.customer import Credentials, ShopError
 from shop.dlq import arguments as dlq_arguments
+from shop.load import arguments as load_arguments
 from shop.reconcile import arguments as reconcile_arguments
 
 _EPILOG = """\
@@ -21,8 +22,10 @@ examples:
   shop seed --url URL --admin-email admin@shop.example --admin-password-file FILE
   shop audit --settle 60                     nothing lost, nothing doubled?
   shop dlq list                              messages that nobody could handle
+  shop load --rate 15 --seconds 60           many customers at once, and how long they wait
   shop reconcile                             after one database was put back to a copy
   shop crashpoints                           every point at which the tests let a process die
+  shop keys add < keys.json                  the first step of changing a signing key
   shop secrets | kubectl apply -f -          everything secret of a cluster installation, once
 """
 TOKENS = (
@@ -66,9 +69,13 @@ def _parser() -> argparse.ArgumentParser:
     reconcile_arguments.add_to(
         commands.add_parser("reconcile", help="after a restore: where the services disagree")
     )
+    load_arguments.add_to(
+        commands.add_parser("load", help="many customers at once: how fast, how many fail")
+    )
     _add_crashpoints(
         commands.add_parser("crashpoints", help="list where a process may die on an order's way")
     )
+    rotation.add_to(commands.add_parser("keys", help="change a signing key, step by step"))
     _add_secrets(commands.add_parser("secrets", help="print new Secrets for a cluster"))
     return parser
 

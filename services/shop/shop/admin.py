@@ -69,13 +69,13 @@ def _urls(options: argparse.Namespace) -> Mapping[str, str]:
 
 
 def _token(options: argparse.Namespace) -> str:
-    who = Credentials(options.admin_email, _password(options))
+    who = Credentials(options.admin_email, password(options))
     with visiting(options.url) as visitor:
         visitor.sign_in(who)
         return visitor.token
 
 
-def _password(options: argparse.Namespace) -> str:
+def password(options: argparse.Namespace) -> str:
     if options.admin_password_file is not None:
         return text(options.admin_password_file)
     if not options.data.is_dir():

@@ -12,7 +12,12 @@ def seed(url: str, admin: Credentials, say: Say) -> int:
     """How many products were added."""
     with visiting(url) as visitor:
         visitor.sign_in(admin)
-        return sum(_ensure(visitor, product, say) for product in PRODUCTS)
+        return fill(visitor, say)
+
+
+def fill(admin: Visitor, say: Say) -> int:
+    """How many products were added."""
+    return sum(_ensure(admin, product, say) for product in PRODUCTS)
 
 
 def _ensure(visitor: Visitor, product: SeedProduct, say: Say) -> bool:

@@ -91,7 +91,7 @@ def _orders(common: Common, _: Place, keys: Installation, world: World) -> Servi
 
 def _payments(common: Common, place: Place, keys: Installation, world: World) -> Service:
     shared = {"bank_secret": keys.bank_secret, "webhook_secret": keys.webhook_secret}
-    settings = PaymentsSettings(**common | shared, bank_url=place.url)
+    settings = PaymentsSettings(**common | shared, bank_url=place.url, public_url=place.url)
     return payments.app.create_app(settings, world)
 
 

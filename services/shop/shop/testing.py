@@ -36,6 +36,11 @@ class RunningShop:
         return f"http://127.0.0.1:{self._admin_port}"
 
     @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    @property
     def log(self) -> Path:
         return self.folder / "shop.log"
 
@@ -66,8 +71,7 @@ class RunningShop:
 
     def cpu_seconds(self) -> float:
         """Used so far: unlike the clock, it does not depend on what else the machine does."""
-        assert self._process is not None
-        fields = Path(f"/proc/{self._process.pid}/stat").read_text(encoding="ascii").split()
+        fields = Path(f"/proc/{self.pid}/stat").read_text(encoding="ascii").split()
         return (int(fields[13]) + int(fields[14])) / _CLOCK_TICKS
 
     def ended(self) -> int:

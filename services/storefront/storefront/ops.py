@@ -6,12 +6,12 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import httpx
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, HTTPException, Request, Response
 from pydantic import BaseModel
 
 from shopkit.audit import Report
 from shopkit.auth import Ops
-from shopkit.errors import MEDIA_TYPE, Problem
+from shopkit.errors import MEDIA_TYPE, Problem, methods
 from shopkit.http import Kit
 from shopkit.letters import Letter
 from shopkit.state import State
@@ -22,6 +22,7 @@ from storefront.lights import Light
 from storefront.ports import SERVICES, Ports
 
 router = APIRouter(prefix="/ops/api")
+METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 Name = Literal["auth", "catalog", "orders", "payments"]
 
 
@@ -119,6 +120,12 @@ async def switch(service: Name, wanted: Faults, ports: UsesPorts) -> Response:
 async def death(service: Name, wish: Death, ports: UsesPorts) -> Response:
     answer = await ports.send("POST", service, "/internal/faults/death", wish.model_dump())
     return _passed_on(answer)
+
+
+@router.api_route("/{path:path}", methods=METHODS, include_in_schema=False)
+async def nothing(request: Request) -> Response:
+    """Not the page that the shop shows for every other address."""
+    raise HTTPException(405 if methods(request) else 404)
 
 
 def _passed_on(answer: httpx.Response) -> Response:

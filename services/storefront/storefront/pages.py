@@ -45,7 +45,7 @@ _PAGES = (
 router = APIRouter(include_in_schema=False)
 
 
-def _assets(request: Request) -> Mapping[str, Asset]:
+async def _assets(request: Request) -> Mapping[str, Asset]:
     assets: Mapping[str, Asset] = request.app.state.assets
     return assets
 

@@ -8,13 +8,15 @@ const RETRIES = [300, 900, 2000];
 /** An RFC 9457 answer. `slug` is the last part of its type. */
 export class Problem extends Error {
   constructor(status, body, retryAfter) {
-    super(body.detail || body.title || `The shop answered ${status}.`);
+    super(said(body) || `The shop answered ${status}.`);
     this.status = status;
     this.slug = (body.type || "").split(":").pop();
-    this.errors = body.errors || [];
     this.retryAfter = retryAfter;
   }
 }
+
+/** What is wrong with each field says more than that something is. */
+const said = ({ errors, detail, title }) => (errors?.length ? errors.map((one) => one.message).join(" ") : detail || title);
 
 /** The network or a service is away; nothing is known about the outcome. */
 export class Unreachable extends Error {

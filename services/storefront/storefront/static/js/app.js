@@ -1,7 +1,7 @@
 // The shell: which page belongs to an address, and everything around the pages.
 
 import { cart } from "./cart.js";
-import { h, icon, quiet } from "./dom.js";
+import { h, icon, prose, quiet } from "./dom.js";
 import { session } from "./session.js";
 import { account } from "./views/account.js";
 import { basket } from "./views/cart.js";
@@ -84,10 +84,10 @@ const missing = async () =>
 
 function trouble(error) {
   if (error.status === 404) return h("section", { class: "empty" },
-    h("h1", {}, "Not here"), h("p", {}, error.message), h("a", { class: "button", href: "/" }, "Back to the shop"));
+    h("h1", {}, "Not here"), h("p", {}, prose(error.message)), h("a", { class: "button", href: "/" }, "Back to the shop"));
   return h("section", { class: "empty", role: "alert" },
     h("h1", {}, "That did not work"),
-    h("p", {}, error.message),
+    h("p", {}, prose(error.message)),
     h("button", { class: "button", type: "button", onclick: () => show() }, "Try again"));
 }
 

@@ -12,11 +12,17 @@ function again() {
 
 function giveUp() {
   sessionStorage.removeItem(TRIES);
-  const notice = document.createElement("p");
-  notice.className = "notice";
+  const notice = document.createElement("section");
+  notice.className = "empty";
   notice.setAttribute("role", "alert");
-  notice.textContent = "The shop could not be loaded. Check your connection, then reload this page.";
+  notice.append(element("h1", "The shop could not be loaded"), element("p", "Check your connection, then reload this page."));
   document.getElementById("main").replaceChildren(notice);
+}
+
+function element(tag, text) {
+  const made = document.createElement(tag);
+  made.textContent = text;
+  return made;
 }
 
 try {

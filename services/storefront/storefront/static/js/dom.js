@@ -80,12 +80,15 @@ export function stepper(label, value, onchange, max = 99) {
   return h("div", { class: "stepper", role: "group", "aria-label": label }, less, input, more);
 }
 
+/** What stands between backticks is code; the services' own words are written like that. */
+export const prose = (text) => text.split("`").map((part, index) => (index % 2 ? h("code", {}, part) : part));
+
 let toastTimer;
 
 /** A short message that screen readers hear too. */
 export function toast(...content) {
   const bar = document.getElementById("toast");
-  bar.replaceChildren(...content);
+  bar.replaceChildren(...content.flatMap((one) => (typeof one === "string" ? prose(one) : one)));
   bar.hidden = false;
   clearTimeout(toastTimer);
   toastTimer = setTimeout(() => (bar.hidden = true), 5000);

@@ -23,9 +23,9 @@ function inside(next) {
   return next && /^\/(?![/\\])/.test(next) ? next : "/";
 }
 
-function form(heading, fields, label, submit) {
+function form(heading, fields, label, submit, look = "") {
   const error = h("p", { class: "error", role: "alert", hidden: true });
-  const button = h("button", { class: "button wide", type: "submit" }, label);
+  const button = h("button", { class: `button wide ${look}`, type: "submit" }, label);
   const node = h("form", { class: "panel", novalidate: false }, h("h2", {}, heading), fields.map((one) => one.node), error, button);
   node.addEventListener("submit", (event) => {
     event.preventDefault();
@@ -40,7 +40,6 @@ function form(heading, fields, label, submit) {
 
 function explain(problem) {
   if (problem.status === 429) return `Too many tries. Please wait ${Math.max(1, Math.ceil((problem.retryAfter || 60) / 60))} min and try again.`;
-  if (problem.errors?.length) return problem.errors.map((one) => one.message).join(" ");
   return problem.message;
 }
 
@@ -92,7 +91,7 @@ function deletion(go) {
     await cart.reload();
     await go("/");
     toast("Your account is being deleted. Open orders are finished first.");
-  });
+  }, "danger");
 }
 
 function changePassword() {

@@ -25,7 +25,8 @@ export async function checkout({ signal, go }) {
   if (!cart.lines().length) return emptyHanded();
   const [quote, methods] = await Promise.all([ask(signal), get("/payment-methods", { signal })]);
   const lines = await forLines(quote.lines, signal);
-  return page({ quote, lines, saved: methods.items, keys: {}, go, signal });
+  const products = new Map(lines.map((line) => [line.sku, line.product]));
+  return page({ quote, products, saved: methods.items, keys: {}, go, signal });
 }
 
 const ask = (signal) => post("/quotes", { lines: cart.lines() }, { signal, auth: false, harmless: true });
@@ -45,7 +46,9 @@ function page(state) {
   const clock = h("span", {});
   const button = h("button", { class: "button wide", type: "submit" });
   const total = h("strong", { class: "total" });
+  const list = h("ul", { class: "mini" });
   const price = () => {
+    list.replaceChildren(...state.quote.lines.map((line) => mini(line, state)));
     total.textContent = money(state.quote.total);
     button.replaceChildren(icon("lock"), `Order and pay ${money(state.quote.total)}`);
   };
@@ -55,7 +58,7 @@ function page(state) {
     h("section", {}, h("h1", {}, "Checkout"), notice, ways(state.saved)),
     h("aside", { class: "summary", "aria-label": "Your order" },
       h("h2", {}, "Your order"),
-      h("ul", { class: "mini" }, state.lines.map((line) => mini(line, state.quote.total.currency))),
+      list,
       h("p", { class: "pair" }, h("span", {}, "Total"), total),
       h("p", { class: "hint" }, icon("clock"), "Prices held for ", clock),
       button,
@@ -67,9 +70,11 @@ function page(state) {
   return form;
 }
 
-function mini(line, currency) {
+function mini(line, { products, quote }) {
+  const product = products.get(line.sku);
+  const { currency } = quote.total;
   return h("li", {},
-    line.product && h("span", { class: "thumb" }, picture(line.product, 64)),
+    product && h("span", { class: "thumb" }, picture(product, 64)),
     h("span", {}, `${line.quantity} × ${line.title ?? line.sku}`),
     h("span", { class: "price" }, money({ amount: line.unit_price * line.quantity, currency })));
 }

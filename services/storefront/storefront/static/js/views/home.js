@@ -1,7 +1,7 @@
 // The shop window: categories, search, sorting and all products.
 
 import { h, icon } from "../dom.js";
-import { plural, title } from "../format.js";
+import { title } from "../format.js";
 import { card, picture, products } from "../products.js";
 
 const SORTS = [["", "Name"], ["price", "Price, lowest first"], ["-price", "Price, highest first"]];
@@ -16,7 +16,7 @@ export async function home({ query, signal, go }) {
   return h("div", {},
     bare(wanted) && page.items.length > 0 && hero(page.items),
     h("section", { class: "shelf", "aria-labelledby": "shelf" },
-      toolbar(wanted, all, page, go),
+      toolbar(wanted, all, go),
       page.items.length ? grid : nothing(wanted),
       more(grid, wanted, page.next_cursor)));
 }
@@ -50,12 +50,11 @@ function hero(items) {
     h("a", { class: "stage", href: `/products/${encodeURIComponent(shown.sku)}`, tabindex: "-1", "aria-hidden": "true" }, picture(shown, 600, false)));
 }
 
-function toolbar(wanted, all, page, go) {
+function toolbar(wanted, all, go) {
   return h("div", { class: "toolbar" },
     h(bare(wanted) ? "h2" : "h1", { id: "shelf" }, heading(wanted)),
     h("nav", { class: "chips", "aria-label": "Categories" }, chip("All", {}, wanted, !wanted.category),
       all.map((category) => chip(title(category), { category }, wanted, wanted.category === category))),
-    h("p", { class: "found" }, `${plural(page.items.length, "piece")}${page.next_cursor ? " shown" : ""}`),
     sorting(wanted, go));
 }
 

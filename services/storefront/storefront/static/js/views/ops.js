@@ -1,8 +1,8 @@
 // What happens inside the shop, for those who run it; asks again every second.
 
 import { request, sleep } from "../api.js";
-import { busy, field, h, toast } from "../dom.js";
-import { time } from "../format.js";
+import { busy, field, h, prose, toast } from "../dom.js";
+import { plural, time } from "../format.js";
 import { session } from "../session.js";
 
 const BASE = "/ops/api";
@@ -20,8 +20,9 @@ export async function ops({ signal }) {
   watch(board, signal);
   return h("div", { class: "ops" }, h("h1", {}, "Operations"),
     h("div", { class: "panels" },
-      panel("Under way", parts.sagas), panel("Services", parts.services),
-      panel("Invariants", parts.lights, checker(board)), panel("Dead letters", parts.letters)),
+      h("div", { class: "column" },
+        panel("Under way", parts.sagas), panel("Services", parts.services), panel("Dead letters", parts.letters)),
+      panel("Invariants", parts.lights, checker(board))),
     faults);
 }
 
@@ -93,7 +94,7 @@ function violated(seen) {
   const counts = {};
   for (const { service, state } of seen) {
     for (const [name, count] of Object.entries(state?.invariants ?? {})) {
-      if (count) counts[name] = `${service}: ${count} rows`;
+      if (count) counts[name] = `${service}: ${plural(count, "row")}`;
     }
   }
   return counts;
@@ -110,7 +111,7 @@ function showLights(board) {
 const light = ({ name, meaning, colour, said }) =>
   h("li", { class: `light ${colour}`, "data-light": name, "data-colour": colour },
     h("span", { class: "lamp", role: "img", "aria-label": colour }), h("strong", {}, name),
-    h("span", {}, meaning), h("small", {}, said));
+    h("span", {}, meaning), h("small", {}, prose(said)));
 
 function checker(board) {
   const when = h("p", { class: "hint", role: "status" }, "Nothing was checked yet.");
@@ -143,7 +144,7 @@ function letter(one) {
     const path = `/dead-letters/${one.service}/${one.consumer}/${one.message_id}/replay`;
     await send("POST", path).then(() => toast(`${name} was handled.`), (problem) => toast(problem.message));
   }
-  return h("li", {}, h("div", {}, h("strong", {}, name), ` failed ${one.count} times`, h("small", {}, one.error)), button);
+  return h("li", {}, h("div", {}, h("strong", {}, name), ` failed ${plural(one.count, "time")}`, h("small", {}, prose(one.error))), button);
 }
 
 // --- fault switches
@@ -167,7 +168,8 @@ function faultsOf(service) {
   const kill = () => told(send("POST", `/faults/${service}/death`, { point: point.input.value.trim() || null }), `${service} dies.`);
   const body = () => ({ latency: Number(latency.input.value), errors: errors.input.value / 100, drop: drop.input.value / 100, duplicate: duplicate.input.value / 100 });
   const form = h("form", { class: "panel", "aria-label": `Faults of ${service}` }, h("h3", {}, service),
-    [latency, errors, drop, duplicate].map((one) => one.node), apply, point.node, die);
+    h("div", { class: "knobs" }, [latency, errors, drop, duplicate].map((one) => one.node)), apply,
+    h("div", { class: "death" }, point.node, die));
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     busy(apply, () => told(send("PUT", `/faults/${service}`, body()), `${service}: switched.`));

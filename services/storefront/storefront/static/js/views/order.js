@@ -12,20 +12,27 @@ export async function order({ parameters: [id], signal }) {
   const path = `/orders/${encodeURIComponent(id)}`;
   const first = await get(path, { signal });
   const lines = await forLines(first.lines, signal).catch(() => first.lines);
-  const live = h("div", {});
-  const show = (now) => redraw(live, status(now, path));
+  const parts = { head: h("div", {}), told: h("ol", { class: "timeline", "aria-live": "polite" }), choice: h("div", {}) };
+  const show = (now) => draw(parts, now, path);
   show(first);
   if (!story.FINAL.has(first.state)) watch(path, show, signal);
   return h("div", { class: "split" },
     h("section", {},
       h("nav", { class: "crumbs", "aria-label": "You are here" }, h("a", { href: "/orders" }, icon("back"), "Your orders")),
-      live),
+      parts.head, h("h2", {}, "What happened"), parts.told, parts.choice),
     h("aside", { class: "summary", "aria-label": "What you ordered" },
       h("h2", {}, "What you ordered"),
       h("ul", { class: "mini" }, lines.map((line) => mini(line, first.total.currency))),
       h("p", { class: "pair" }, h("span", {}, "Total"), h("strong", { class: "total" }, money(first.total))),
       h("p", { class: "hint" }, `Ordered on ${day(first.created_at)}`),
       h("p", { class: "hint" }, "Order ", h("code", {}, first.id))));
+}
+
+/** The timeline only grows: what was told stays, and a screen reader hears what is new. */
+function draw({ head, told, choice }, now, path) {
+  redraw(head, status(now));
+  told.append(...now.timeline.slice(told.children.length).map(entry));
+  redraw(choice, story.CANCELLABLE.has(now.state) ? [cancelling(path, now)] : []);
 }
 
 /** The button that had the focus keeps it. */
@@ -51,7 +58,7 @@ async function watch(path, show, signal) {
   await follow(`${path}/events`, () => (looking = looking.then(look)), both);
 }
 
-function status(order, path) {
+function status(order) {
   const { text, tone, step } = story.state(order.state);
   const symbol = { going: "clock", asks: "lock", good: "check", bad: "cross" }[tone];
   return [
@@ -61,9 +68,6 @@ function status(order, path) {
     step > 0 && steps(step),
     story.reason(order) && h("p", { class: "notice" }, story.reason(order)),
     action(order),
-    h("h2", {}, "What happened"),
-    h("ol", { class: "timeline", "aria-live": "polite" }, order.timeline.map(entry)),
-    story.CANCELLABLE.has(order.state) && cancelling(path, order),
   ].filter(Boolean);
 }
 

@@ -1,0 +1,1 @@
+"""`msvc`, also `kubectl msvc`: the operator's own core on the command line."""
