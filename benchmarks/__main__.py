@@ -1,4 +1,5 @@
-"""`python -m benchmarks`: how much the operator costs, beside a bare client and beside kro."""
+"""`python -m benchmarks`: how much the operator costs, beside a bare client and beside kro; and
+how many customers the shop serves."""
 
 from __future__ import annotations
 
@@ -10,6 +11,9 @@ from typing import TypeVar
 from benchmarks import render, results, run, scenarios
 from benchmarks.bench import Options
 from benchmarks.contestants import ALL, Contestant
+from benchmarks.shop import arguments as shop_arguments
+from benchmarks.shop import render as shop_render
+from benchmarks.shop.run import PREFIX
 from e2e.cluster import settings as environment
 from e2e.cluster.__main__ import guarded
 
@@ -43,6 +47,8 @@ def _run(options: argparse.Namespace) -> None:
 def _report(options: argparse.Namespace) -> None:
     for path in render.write(results.newest(options.results)):
         print(path)
+    for path in shop_render.write(results.newest(options.results, PREFIX)):
+        print(path)
 
 
 def _build(_: argparse.Namespace) -> None:
@@ -59,7 +65,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_run(commands.add_parser("run", help="measure; prints the file with the results"))
-    report = commands.add_parser("report", help="write docs/performance.md from the results")
+    shop_arguments.add_to(commands.add_parser("shop", help="measure the shop, likewise"))
+    report = commands.add_parser("report", help="write the pages of docs from the results")
     report.add_argument("--results", type=Path, default=results.FOLDER, metavar="FOLDER")
     report.set_defaults(act=_report)
     build = commands.add_parser("build", help="compile kwok and kro, which `run` needs")

@@ -32,7 +32,7 @@ STATUS = {
         ],
     }
 }
-FIELDS = {"fieldManager": "floor", "force": "true"}
+AT_ONCE = 16  # services: as many as our operator has workers
 
 
 class Floor:
@@ -40,6 +40,7 @@ class Floor:
 
     def __init__(self, api: Api) -> None:
         self._api = api
+        self._turn = asyncio.Semaphore(AT_ONCE)
         self._templates = [
             (kind.path(SPACE, NAME), orjson.dumps(body), kind.kind)
             for kind, body in children(parsed(SPACE, NAME, UID))
@@ -47,17 +48,19 @@ class Floor:
         self._status = orjson.dumps(STATUS)
 
     async def create(self, namespace: str, name: str, uid: str) -> None:
-        async with asyncio.TaskGroup() as group:
-            for path, body, _ in self._templates:
-                group.create_task(self._apply(path, body, namespace, name, uid))
-        await self._report(namespace, name)
+        async with self._turn:
+            async with asyncio.TaskGroup() as group:
+                for path, body, _ in self._templates:
+                    group.create_task(self._apply(path, body, namespace, name, uid))
+            await self._report(namespace, name)
 
     async def update(self, namespace: str, name: str, uid: str) -> None:
-        for path, body, kind in self._templates:
-            if kind == "Deployment":
-                new = body.replace(IMAGE.encode(), NEXT_IMAGE.encode())
-                await self._apply(path, new, namespace, name, uid)
-        await self._report(namespace, name)
+        async with self._turn:
+            for path, body, kind in self._templates:
+                if kind == "Deployment":
+                    new = body.replace(IMAGE.encode(), NEXT_IMAGE.encode())
+                    await self._apply(path, new, namespace, name, uid)
+            await self._report(namespace, name)
 
     async def _apply(self, path: str, body: bytes, namespace: str, name: str, uid: str) -> None:
         filled = body.replace(NAME.encode(), name.encode()).replace(UID.encode(), uid.encode())

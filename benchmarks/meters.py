@@ -113,13 +113,19 @@ def _earlier(before: Snapshot, process: Process) -> float:
 
 def _family(processes: Mapping[int, Process], root: int) -> set[int]:
     """The process, what it has started, and what has started it: they wait for it."""
-    found = {root}
-    while more := {p.pid for p in processes.values() if p.parent in found} - found:
-        found |= more
+    found = below(processes, root)
     above = processes.get(root)
     while above:
         found.add(above.pid)
         above = processes.get(above.parent)
+    return found
+
+
+def below(processes: Mapping[int, Process], root: int) -> set[int]:
+    """The process and all that come from it."""
+    found = {root}
+    while more := {p.pid for p in processes.values() if p.parent in found} - found:
+        found |= more
     return found
 
 

@@ -1,4 +1,4 @@
-"""Two rows of bars as SVG: requests and processor time of each contestant, the floor as a line."""
+"""Two panels of bars as SVG; where there is a floor, it is a line too."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from html import escape
 WIDTH, ROW, LEFT, PANEL, GAP = 720, 28, 90, 250, 60
 COLOURS = {"ours": "#2563eb", "floor": "#64748b"}
 OTHER = "#d97706"
-Bar = tuple[str, float, float]  # contestant, requests, milliseconds
+Bar = tuple[str, float, float]  # name, value of the left panel, of the right one
 
 
-def plot(bars: Sequence[Bar]) -> str:
+def plot(bars: Sequence[Bar], left: str, right: str) -> str:
     height = 40 + ROW * len(bars)
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" '
         'font-family="sans-serif" font-size="13">',
         f'<rect width="{WIDTH}" height="{height}" fill="white"/>',
-        *_panel("requests for each service", bars, 1, LEFT),
-        *_panel("own CPU for each service, ms", bars, 2, LEFT + PANEL + GAP),
+        *_panel(left, bars, 1, LEFT),
+        *_panel(right, bars, 2, LEFT + PANEL + GAP),
         *(
             f'<text x="8" y="{_middle(row)}">{escape(bar[0])}</text>'
             for row, bar in enumerate(bars)

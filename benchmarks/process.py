@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -12,6 +13,7 @@ from e2e.cluster.errors import Problem
 from e2e.cluster.settings import REPOSITORY
 
 STOPS_WITHIN = 30.0  # seconds
+LOOK = 1.0
 
 
 class Process:
@@ -32,6 +34,7 @@ class Process:
         self._env = {**os.environ, **(env or {})}
         self._piped = piped
         self._child: subprocess.Popen[bytes] | None = None
+        self._stopped = False
 
     @property
     def child(self) -> subprocess.Popen[bytes]:
@@ -56,14 +59,23 @@ class Process:
                 cwd=REPOSITORY,
                 start_new_session=True,
             )
+            self._stopped = False
 
     def check(self) -> None:
-        if (status := self.child.poll()) is not None:
+        """Raises Problem if it ended by itself."""
+        if not self._stopped and (status := self.child.poll()) is not None:
             raise Problem(f"{self.name} ended with status {status}", log=self.log)
+
+    async def watched(self) -> None:
+        """For ever, or until it ends by itself: Problem."""
+        while True:
+            self.check()
+            await asyncio.sleep(LOOK)
 
     def stop(self, sign: signal.Signals = signal.SIGTERM) -> None:
         if self._child is None or self._child.poll() is not None:
             return
+        self._stopped = True
         self._child.send_signal(sign)
         try:
             self._child.wait(STOPS_WITHIN)

@@ -14,6 +14,7 @@ from benchmarks.results import Result
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 PAGE, PLOT = DOCS / "performance.md", DOCS / "images" / "performance.svg"
+PANELS = ("requests for each service", "own CPU for each service, ms")
 ORDER = ("ours", "floor", "kro", "kro-tuned")
 Value = Callable[[dict[str, Any], int], float | None]
 HEAD = """\
@@ -41,7 +42,7 @@ def write(found: Sequence[Result]) -> list[Path]:
     PAGE.write_text(page(found))
     if _bars(found):
         PLOT.parent.mkdir(parents=True, exist_ok=True)
-        PLOT.write_text(plot(_bars(found)))
+        PLOT.write_text(plot(_bars(found), *PANELS))
         return [PAGE, PLOT]
     return [PAGE]
 
@@ -70,12 +71,12 @@ def _section(scenario: scenarios.Scenario, found: Sequence[Result]) -> str:
     chosen = [result for result in found if result.scenario == scenario.name]
     if not chosen:
         return ""
-    columns = [c for c in COLUMNS[scenario.name] if any(_shown(r, c[1]) for r in chosen)]
+    columns = [c for c in COLUMNS[scenario.name] if any(shown(r, c[1]) for r in chosen)]
     lines = [f"\n## {scenario.name}: {scenario.title}"]
     lines.append("| services | contestant | runs | " + " | ".join(c[0] for c in columns) + " |")
     lines.append("|---" * (len(columns) + 3) + "|")
     for result in sorted(chosen, key=lambda r: (r.n, _rank(r))):
-        cells = [_shown(result, value) or "" for _, value in columns]
+        cells = [shown(result, value) or "" for _, value in columns]
         head = f"| {result.n:,} | {result.contestant} {result.version} | {len(result.valid)} | "
         lines.append(head + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n" + _beside_the_floor(scenario, chosen)
@@ -85,7 +86,7 @@ def _beside_the_floor(scenario: scenarios.Scenario, found: Sequence[Result]) -> 
     """How much longer than the floor of the same runs."""
     lines = []
     for n in sorted({result.n for result in found}):
-        times = {r.contestant: _median(r, _key("converged_s")) for r in found if r.n == n}
+        times = {r.contestant: median(r, key("converged_s")) for r in found if r.n == n}
         if floor := times.get("floor"):
             others = [
                 f"{name} {time / floor:.2f}"
@@ -97,27 +98,27 @@ def _beside_the_floor(scenario: scenarios.Scenario, found: Sequence[Result]) -> 
     return "\n" + "  \n".join(lines) + "\n" if lines else ""
 
 
-def _median(result: Result, value: Value) -> float | None:
-    values = _values(result, value)
-    return statistics.median(values) if values else None
+def median(result: Result, value: Value) -> float | None:
+    measured = values(result, value)
+    return statistics.median(measured) if measured else None
 
 
-def _values(result: Result, value: Value) -> list[float]:
+def values(result: Result, value: Value) -> list[float]:
     found = (value(run, result.n) for run in result.valid)
     return [number for number in found if number is not None]
 
 
-def _shown(result: Result, value: Value) -> str:
-    values = _values(result, value)
-    if not values:
+def shown(result: Result, value: Value) -> str:
+    measured = values(result, value)
+    if not measured:
         return ""
-    middle = f"{statistics.median(values):.2f}"
-    if len(values) == 1 or min(values) == max(values):
+    middle = f"{statistics.median(measured):.2f}"
+    if len(measured) == 1 or min(measured) == max(measured):
         return middle
-    return f"{middle} ({min(values):.2f} to {max(values):.2f})"
+    return f"{middle} ({min(measured):.2f} to {max(measured):.2f})"
 
 
-def _key(name: str) -> Value:
+def key(name: str) -> Value:
     return lambda run, _: run.get(name)
 
 
@@ -158,13 +159,13 @@ def _per_second(run: dict[str, Any], n: int) -> float:
 COST: list[tuple[str, Value]] = [
     ("requests each, until ready", _each("requests_until_ready")),
     ("requests each, in all", _each("requests")),
-    ("converged, s", _key("converged_s")),
-    ("ready, s", _key("ready_s")),
+    ("converged, s", key("converged_s")),
+    ("ready, s", key("ready_s")),
     ("to converged, p50 ms", _latency("p50")),
     ("p99 ms", _latency("p99")),
     ("own CPU each, ms", _milliseconds("cpu_operator_s")),
     ("API server and etcd each, ms", _milliseconds("cpu_apiserver_s")),
-    ("peak memory, MB", _key("rss_peak_mb")),
+    ("peak memory, MB", key("rss_peak_mb")),
 ]
 COLUMNS: dict[str, list[tuple[str, Value]]] = {
     "S1": COST,
@@ -178,14 +179,14 @@ COLUMNS: dict[str, list[tuple[str, Value]]] = {
     "S5": [
         ("requests", lambda run, _: sum(run["requests"].values())),
         ("% of a core", _share("cpu_operator_s")),
-        ("memory after it, MB", _key("rss_mb")),
+        ("memory after it, MB", key("rss_mb")),
     ],
     "S6": [
-        ("SIGTERM: canary after, s", _part("SIGTERM", _key("reaction_s"))),
+        ("SIGTERM: canary after, s", _part("SIGTERM", key("reaction_s"))),
         ("writes", _part("SIGTERM", _writes)),
-        ("SIGKILL: canary after, s", _part("SIGKILL", _key("reaction_s"))),
+        ("SIGKILL: canary after, s", _part("SIGKILL", key("reaction_s"))),
         ("writes ", _part("SIGKILL", _writes)),
-        ("peak memory, MB", _key("rss_peak_mb")),
+        ("peak memory, MB", key("rss_peak_mb")),
     ],
     "S7": [
         ("edited: p50 ms", _part("edit", _latency("p50"))),
@@ -198,8 +199,8 @@ COLUMNS: dict[str, list[tuple[str, Value]]] = {
     ],
     "S8": [
         ("writes", _writes),
-        ("made again", _key("recreated")),
-        ("all gone, s", _key("gone_s")),
+        ("made again", key("recreated")),
+        ("all gone, s", key("gone_s")),
         ("own CPU each, ms", _milliseconds("cpu_operator_s")),
     ],
 }
@@ -217,8 +218,8 @@ def _bars(found: Sequence[Result]) -> list[tuple[str, float, float]]:
         (result.contestant, requests, cpu)
         for result in sorted(first, key=_rank)
         if result.n == n
-        and (requests := _median(result, _each("requests"))) is not None
-        and (cpu := _median(result, _milliseconds("cpu_operator_s"))) is not None
+        and (requests := median(result, _each("requests"))) is not None
+        and (cpu := median(result, _milliseconds("cpu_operator_s"))) is not None
     ]
 
 

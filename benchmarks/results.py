@@ -33,10 +33,10 @@ def read(file: Path) -> list[Result]:
     return [Result(**entry) for entry in json.loads(file.read_text())] if file.exists() else []
 
 
-def newest(folder: Path = FOLDER) -> list[Result]:
-    """Of each scenario, size and contestant the last file that has it: names begin with a date."""
+def newest(folder: Path = FOLDER, prefix: str = "") -> list[Result]:
+    """Of each scenario, size and contestant the last file that has it: names go on with a date."""
     found: dict[tuple[str, int, str], Result] = {}
-    for file in sorted(folder.glob("*.json")):
+    for file in sorted(folder.glob(f"{prefix}[0-9]*.json")):
         for result in read(file):
             found[result.scenario, result.n, result.contestant] = result
     return list(found.values())

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from benchmarks import meters, results, rig, scenarios
+from benchmarks import conditions, meters, results, rig, scenarios
 from benchmarks.api import Api
 from benchmarks.bench import Bench, Options, Record
 from benchmarks.contestants import Contestant
@@ -21,7 +21,7 @@ from benchmarks.load import PLATFORM, SPEC, accept_routes
 from benchmarks.rig import Rig
 from benchmarks.scenarios import Scenario
 from benchmarks.world import Feed
-from e2e.cluster import command, golang, programs, versions
+from e2e.cluster import golang, programs, versions
 from e2e.cluster.errors import Problem
 from e2e.cluster.progress import progress
 from e2e.cluster.settings import REPOSITORY, Settings
@@ -46,8 +46,8 @@ class Wish:
 
 def run(settings: Settings, wish: Wish) -> Path:
     """The file with the results."""
-    noise = _quiet_enough(wish)
-    file = wish.folder / f"{datetime.date.today()}-{_commit()}.json"
+    noise = conditions.quiet_enough(allow_noise=wish.allow_noise)
+    file = wish.folder / f"{datetime.date.today()}-{conditions.commit()}.json"
     for size in wish.sizes:
         for number in range(1, wish.runs + 1):
             for contestant in wish.contestants:
@@ -73,20 +73,6 @@ def _plain_errors() -> Iterator[None]:
 
 def _first(error: BaseException) -> BaseException:
     return _first(error.exceptions[0]) if isinstance(error, BaseExceptionGroup) else error
-
-
-def _quiet_enough(wish: Wish) -> str | None:
-    """Why all runs are void from the start; None on a quiet machine."""
-    if not (reasons := meters.too_loud()):
-        return None
-    if not wish.allow_noise:
-        raise Problem(
-            f"the machine is not quiet: {', '.join(reasons)}",
-            remedy="stop what runs beside, wait a minute, then run this again; "
-            "with --allow-noise it goes on, and every run is marked as void",
-        )
-    progress.say(f"not quiet, so all runs are void: {', '.join(reasons)}")
-    return f"not quiet at the start: {', '.join(reasons)}"
 
 
 async def _measure(
@@ -129,6 +115,7 @@ async def _furnished(
             tasks = [
                 beside.create_task(feed.run(orjson.loads)),
                 beside.create_task(accept_routes(gateway)),
+                beside.create_task(process.watched()),
             ]
             if not await feed.until(lambda: feed.listening, 30.0):
                 raise Problem("the observer did not start", log=made.folder / "observer.log")
@@ -176,7 +163,7 @@ def _result(
         runs=[record],
         machine=machine,
         flags=flags,
-        commit=_commit(),
+        commit=conditions.commit(),
     )
 
 
@@ -188,13 +175,6 @@ def _tell(scenario: Scenario, record: Record, size: int) -> None:
             line += f", {key.removesuffix('_s')} after {record[key]:.1f} s"
     line += f", CPU {record['cpu_operator_s']:.2f} s"
     progress.say(line + (f"; void: {record['void']}" if record["void"] else ""))
-
-
-def _commit() -> str:
-    git = ("git", "-C", REPOSITORY)
-    name = command.answer(*git, "rev-parse", "--short", "HEAD") or "unknown"
-    dirty = command.answer(*git, "status", "--porcelain", "--untracked-files=no")
-    return f"{name}-dirty" if dirty else name
 
 
 def build(settings: Settings) -> list[Path]:

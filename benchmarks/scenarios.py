@@ -192,7 +192,6 @@ ALL = {
 async def _wait(bench: Bench, window: Window) -> None:
     """Until all are as wanted, and say so; what is late voids the run."""
     if not await _finished(bench, bench.keys, bench.patience):
-        bench.process.check()
         late = sum(not bench.world.has_converged(key) for key in bench.keys)
         late = late or sum(bench.world.ready_at(key) is None for key in bench.keys)
         window.void.append(f"{late} of {bench.count} were not done in {bench.patience:.0f} s")
