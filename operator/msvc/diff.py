@@ -13,14 +13,14 @@ from microservice_operator.desired import KINDS, deployment, desired
 from microservice_operator.observed import Manifest, Plan, Ref, Write
 from microservice_operator.plan import barred, plan
 from msvc.children import Children, children
-from msvc.cluster import Cluster, add_cluster
+from msvc.cluster import Cluster
 from msvc.command import Command
 from msvc.documents import Document, services
 from msvc.exits import Exit, Failure
-from msvc.facts import add_facts, facts
+from msvc.facts import facts
 from msvc.paint import Paint
-from msvc.printing import add_output, as_yaml, show
-from msvc.render import NO_UID, namespace_of, parsed
+from msvc.printing import as_yaml, show
+from msvc.render import NO_UID, arguments, namespace_of, parsed
 
 CHANGES = frozenset({"create", "update", "delete", "not owned"})
 
@@ -51,13 +51,6 @@ class Answer:
                 for c in self.changes
             ],
         }
-
-
-def _arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", metavar="FILE", help="MicroServices in YAML or JSON; - for stdin")
-    add_facts(parser)
-    add_cluster(parser)
-    add_output(parser)
 
 
 def _run(options: argparse.Namespace) -> Exit:
@@ -204,6 +197,6 @@ COMMAND = Command(
     " the fields\nthat the operator owns, as it compares them itself. Says whether pods restart."
     " Changes nothing.\nExit status 1 if something would change.",
     example="msvc diff orders.yaml\nmsvc diff orders.yaml -o json | jq '.[].restartsPods'",
-    arguments=_arguments,
+    arguments=arguments,
     run=_run,
 )

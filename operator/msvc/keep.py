@@ -231,9 +231,13 @@ def _unknown(deployment: Body, main: Body, notes: list[str]) -> None:
         names.append("pod: dnsPolicy")
     notes += [f"has no place in a MicroService: {name}" for name in names]
     if annotations := metadata.get("annotations"):
-        notes.append(f"pod annotations are not kept: {', '.join(sorted(annotations))}")
+        notes.append(
+            f"pod annotations are not kept: {', '.join(sorted(annotations))};"
+            " podMetadata takes those that the platform allows"
+        )
     notes.append(
         "pods get the operator's labels, not"
         f" {', '.join(f'{k}={v}' for k, v in sorted((metadata.get('labels') or {}).items()))}:"
-        " what selects by these does not see the new pods"
+        " what selects by these does not see the new pods, unless the platform allows them in"
+        " podMetadata"
     )

@@ -49,7 +49,8 @@ def children(service: MicroService, facts: Facts) -> list[Any]:
     return [manifest for _, manifest in desired(service, NOTHING, facts.platform)]
 
 
-def _arguments(parser: argparse.ArgumentParser) -> None:
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Of whatever says what the operator will make of a file."""
     parser.add_argument("file", metavar="FILE", help="MicroServices in YAML or JSON; - for stdin")
     add_facts(parser)
     add_cluster(parser)
@@ -98,6 +99,6 @@ COMMAND = Command(
     " the one a new\nservice starts with.",
     example="msvc render orders.yaml --settings platform.yaml\n"
     "msvc render orders.yaml -o json | jq '.children[].kind'",
-    arguments=_arguments,
+    arguments=arguments,
     run=_run,
 )

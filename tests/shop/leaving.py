@@ -81,16 +81,16 @@ async def theirs(shop: SturdyShop, who: Customer, table: sa.Table) -> list[sa.Ro
 
 
 async def command_lost(shop: SturdyShop) -> None:
-    who = await registered(shop)
-    shop.broker.copies = losing_the_first("EraseUser")
-    await leaves(shop, who)
-    await until(lambda: forgotten(shop, who.id), PATIENCE)
-    shop.heal()
+    await _leaves_although_lost(shop, "EraseUser")
 
 
 async def answer_lost(shop: SturdyShop) -> None:
+    await _leaves_although_lost(shop, "UserErased")
+
+
+async def _leaves_although_lost(shop: SturdyShop, message: str) -> None:
     who = await registered(shop)
-    shop.broker.copies = losing_the_first("UserErased")
+    shop.broker.copies = losing_the_first(message)
     await leaves(shop, who)
     await until(lambda: forgotten(shop, who.id), PATIENCE)
     shop.heal()

@@ -17,14 +17,12 @@ from contextlib import suppress
 import httpx
 import pytest
 import pytest_asyncio
-from tests.shop.crashing import SHORT_LEASES
-from tests.shop.processes import PATIENCE, WITH_DATABASE, Processes
-from tests.shop.shop_in_process import HASTE
+from tests.shop.processes import PATIENCE
 from tests.shop.test_crash_points import POINTS
 from tests.shop.test_erasure_processes import forgotten, registered
-from tests.shop.town import AGAIN, Town, open_broker, open_town
+from tests.shop.town import AGAIN, Town, hasty_town
 
-from shopkit.testing import ServerProcess, make_database, until
+from shopkit.testing import ServerProcess, until
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
@@ -148,12 +146,8 @@ def _some(points: list[str], which: str, many: int) -> list[str]:
 async def town(
     tmp_path_factory: pytest.TempPathFactory, postgres_server: ServerProcess
 ) -> AsyncIterator[Town]:
-    folder = tmp_path_factory.mktemp("processes")
-    urls = {name: await make_database(postgres_server) for name in WITH_DATABASE}
-    with open_broker(folder) as nats:
-        haste = HASTE | SHORT_LEASES | {"ACK_WAIT": 2}  # the broker's clock does not wait for us
-        async with open_town(Processes(folder, urls, nats.port, haste)) as town:
-            yield town
+    async with hasty_town(tmp_path_factory.mktemp("processes"), postgres_server) as town:
+        yield town
 
 
 @pytest.mark.parametrize(("point", "hit"), list(_cases()))

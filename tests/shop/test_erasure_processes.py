@@ -6,12 +6,12 @@ import uuid
 from pathlib import Path
 
 import pytest
-from tests.shop.crashing import PASSWORD, SHORT_LEASES
-from tests.shop.processes import PATIENCE, WITH_DATABASE, Processes
-from tests.shop.shop_in_process import HASTE, keyed
-from tests.shop.town import AGAIN, Town, open_broker, open_town
+from tests.shop.crashing import PASSWORD
+from tests.shop.processes import PATIENCE
+from tests.shop.shop_in_process import keyed
+from tests.shop.town import AGAIN, Town, hasty_town
 
-from shopkit.testing import ServerProcess, make_database, until
+from shopkit.testing import ServerProcess, until
 
 pytestmark = pytest.mark.xdist_group("crash-processes")
 
@@ -19,27 +19,24 @@ pytestmark = pytest.mark.xdist_group("crash-processes")
 async def test_a_user_is_forgotten_although_everybody_who_is_asked_dies(
     tmp_path: Path, postgres_server: ServerProcess
 ) -> None:
-    urls = {name: await make_database(postgres_server) for name in WITH_DATABASE}
-    with open_broker(tmp_path) as nats:
-        haste = HASTE | SHORT_LEASES | {"ACK_WAIT": 2}
-        async with open_town(Processes(tmp_path, urls, nats.port, haste)) as town:
-            user, login = await registered(town)
-            order_id = await town.buy(user, "tea", "tok_requires_action")
-            await town.is_asked(order_id)
-            answer = await town.called("auth", "DELETE", "/users/me", None, town.signed_in(user))
-            assert answer.status_code == 202
-            for name in ("auth", "orders", "payments"):
-                town.shop.kill(name)
-            for name in ("auth", "orders", "payments"):
-                town.shop.start(name)
-            assert (await town.called("auth", "POST", "/tokens", login, {})).status_code == 401
-            await town.approve(order_id)
-            await until(lambda: forgotten(town, user), PATIENCE, AGAIN)
-            verdict = await town.audit(PATIENCE)
-            assert (verdict.violations, verdict.unsettled, verdict.letters) == ([], [], [])
-            await town.called("auth", "POST", "/users", {**login, "name": "Kim"}, keyed({}))
-            again = await town.called("auth", "POST", "/tokens", login, {})
-            assert again.status_code == 200, "the address is free again"
+    async with hasty_town(tmp_path, postgres_server) as town:
+        user, login = await registered(town)
+        order_id = await town.buy(user, "tea", "tok_requires_action")
+        await town.is_asked(order_id)
+        answer = await town.called("auth", "DELETE", "/users/me", None, town.signed_in(user))
+        assert answer.status_code == 202
+        for name in ("auth", "orders", "payments"):
+            town.shop.kill(name)
+        for name in ("auth", "orders", "payments"):
+            town.shop.start(name)
+        assert (await town.called("auth", "POST", "/tokens", login, {})).status_code == 401
+        await town.approve(order_id)
+        await until(lambda: forgotten(town, user), PATIENCE, AGAIN)
+        verdict = await town.audit(PATIENCE)
+        assert (verdict.violations, verdict.unsettled, verdict.letters) == ([], [], [])
+        await town.called("auth", "POST", "/users", {**login, "name": "Kim"}, keyed({}))
+        again = await town.called("auth", "POST", "/tokens", login, {})
+        assert again.status_code == 200, "the address is free again"
 
 
 async def registered(town: Town) -> tuple[str, dict[str, str]]:

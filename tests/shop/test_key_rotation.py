@@ -17,16 +17,16 @@ from pathlib import Path
 import httpx
 import pytest
 from tests.shop.auditing_in_process import must_be_clean
-from tests.shop.crashing import PASSWORD, SHORT_LEASES
-from tests.shop.processes import PATIENCE, WITH_DATABASE, Processes
-from tests.shop.shop_in_process import HASTE, Customer, keyed
+from tests.shop.crashing import PASSWORD
+from tests.shop.processes import PATIENCE
+from tests.shop.shop_in_process import Customer, keyed
 from tests.shop.still_shop import LIFETIME, SETTINGS, WITH_KEYS, Held, StillShop
-from tests.shop.town import Town, open_broker, open_town
+from tests.shop.town import Town, hasty_town
 
 from shop import rotation
 from shop.__main__ import main
 from shopkit.auth import LEEWAY, Signer, new_keys
-from shopkit.testing import ServerProcess, make_database
+from shopkit.testing import ServerProcess
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 LOGIN = {"email": "kim@shop.example", "password": PASSWORD}
@@ -170,26 +170,23 @@ def test_what_is_no_private_key_set_is_refused_in_words(
 async def test_nobody_is_refused_while_real_processes_are_killed_for_their_new_keys(
     tmp_path: Path, postgres_server: ServerProcess
 ) -> None:
-    urls = {name: await make_database(postgres_server) for name in WITH_DATABASE}
-    with open_broker(tmp_path) as nats:
-        haste = HASTE | SHORT_LEASES | {"ACK_WAIT": 2}
-        async with open_town(Processes(tmp_path, urls, nats.port, haste)) as town:
-            await town.called("auth", "POST", "/users", {**LOGIN, "name": "Kim"}, keyed({}))
-            early = await bearer(town)
-            for step in (rotation.added, rotation.reordered):
-                keys = town.shop.keys
-                after = {name: step(getattr(keys, name)) for name in ("token_keys", "quote_keys")}
-                town.shop.keys = keys.model_copy(update=after)
-                for name in WITH_KEYS:
-                    town.shop.kill(name)
-                    town.shop.start(name)
-                    await town.shop.ready(name)
-                    for headers in (early, await bearer(town)):
-                        assert (await cart(town, headers)).status_code == 200
-                    order = await town.buy(str(uuid.uuid4()), "tea", "tok_ok")
-                    assert await town.ends(order) == "COMPLETED"
-            verdict = await town.audit(PATIENCE)
-            assert (verdict.violations, verdict.unsettled, verdict.letters) == ([], [], [])
+    async with hasty_town(tmp_path, postgres_server) as town:
+        await town.called("auth", "POST", "/users", {**LOGIN, "name": "Kim"}, keyed({}))
+        early = await bearer(town)
+        for step in (rotation.added, rotation.reordered):
+            keys = town.shop.keys
+            after = {name: step(getattr(keys, name)) for name in ("token_keys", "quote_keys")}
+            town.shop.keys = keys.model_copy(update=after)
+            for name in WITH_KEYS:
+                town.shop.kill(name)
+                town.shop.start(name)
+                await town.shop.ready(name)
+                for headers in (early, await bearer(town)):
+                    assert (await cart(town, headers)).status_code == 200
+                order = await town.buy(str(uuid.uuid4()), "tea", "tok_ok")
+                assert await town.ends(order) == "COMPLETED"
+        verdict = await town.audit(PATIENCE)
+        assert (verdict.violations, verdict.unsettled, verdict.letters) == ([], [], [])
 
 
 async def bearer(town: Town) -> dict[str, str]:

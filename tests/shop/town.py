@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from tests.shop.crashing import SHORT_LEASES
 from tests.shop.processes import PATIENCE, WITH_DATABASE, Processes, broker
-from tests.shop.shop_in_process import keyed
+from tests.shop.shop_in_process import HASTE, keyed
 
 from payments.domain import payment_id
 from shop.admin import Ports
@@ -22,7 +23,7 @@ from shop.audit.auditing import Scope, Verdict, audit
 from shop.customer import FINAL
 from shopkit.auth import Signer
 from shopkit.clock import SystemClock
-from shopkit.testing import ServerProcess, missing, nats_binary, token, until
+from shopkit.testing import ServerProcess, make_database, missing, nats_binary, token, until
 
 Json = dict[str, Any]
 Headers = Mapping[str, str]
@@ -168,6 +169,16 @@ async def open_town(shop: Processes) -> AsyncIterator[Town]:
             yield town
     finally:
         shop.close()
+
+
+@asynccontextmanager
+async def hasty_town(folder: Path, postgres: ServerProcess) -> AsyncIterator[Town]:
+    """Six processes, PostgreSQL and NATS, with leases and pauses of a tenth."""
+    urls = {name: await make_database(postgres) for name in WITH_DATABASE}
+    with open_broker(folder) as nats:
+        haste = HASTE | SHORT_LEASES | {"ACK_WAIT": 2}  # the broker's clock does not wait for us
+        async with open_town(Processes(folder, urls, nats.port, haste)) as town:
+            yield town
 
 
 @contextmanager

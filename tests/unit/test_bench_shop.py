@@ -13,6 +13,8 @@ from benchmarks.shop.run import PREFIX
 from benchmarks.shop.targets import Target
 from e2e.cluster.errors import Problem
 
+from shopkit.testing import missing
+
 GENERATOR = {"cpu": 0.25, "late_p99_ms": 1.5, "not_sent": 0, "warning": ""}
 FLAGS = {
     "python": "3.11",
@@ -178,7 +180,7 @@ def test_the_operators_results_and_the_shops_are_read_apart(tmp_path: Path) -> N
 
 def test_a_disk_in_memory_is_refused_because_nothing_there_is_durable() -> None:
     if not Path("/dev/shm").is_mount():
-        pytest.skip("no file system in memory here")
+        missing("no file system in memory here")
     with pytest.raises(Problem, match="in memory"):
         rig.filesystem(Path("/dev/shm"))
 
